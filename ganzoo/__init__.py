@@ -1,0 +1,53 @@
+"""ganzoo: the model zoo for generative adversarial networks. Every GAN is a name.
+
+Names are imported when first used, so ``import ganzoo`` does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganzoo.config import resolve
+    from ganzoo.errors import GanzooError, UnknownName
+    from ganzoo.training.run import train
+    from ganzoo.variants import list_variants
+    from ganzoo.zoo import Model, create, list_models, load, save
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "GanzooError": "errors",
+    "Model": "zoo",
+    "UnknownName": "errors",
+    "create": "zoo",
+    "list_models": "zoo",
+    "list_variants": "variants",
+    "load": "zoo",
+    "resolve": "config",
+    "save": "zoo",
+    "train": "training.run",
+}
+__all__ = [
+    "GanzooError",
+    "Model",
+    "UnknownName",
+    "create",
+    "list_models",
+    "list_variants",
+    "load",
+    "resolve",
+    "save",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"ganzoo.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PLACES]

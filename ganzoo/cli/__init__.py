@@ -1,0 +1,74 @@
+"""The command line: one file per command in this folder, imported when the command is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from ganzoo.errors import GanzooError
+
+
+class Commands(click.Group):
+    """Every file of this folder without a leading underscore is a command; it defines ``command``."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(file.stem for file in Path(__file__).parent.glob("[!_]*.py"))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(context):
+            return None
+        command: click.Command = importlib.import_module(f"ganzoo.cli.{name}").command
+        return command
+
+    def resolve_command(self, context, args):
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError as error:
+            from ganzoo.errors import UnknownName
+
+            if args and args[0].startswith("-"):
+                raise
+            raise click.UsageError(str(UnknownName("command", args[0], self.list_commands(context)))) from error
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="torch-ganzoo", prog_name="ganzoo")
+def ganzoo() -> None:
+    """The model zoo for generative adversarial networks: every GAN is a name.
+
+    \b
+    ganzoo list                                  what there is
+    ganzoo train wgan-gp --dataset mnist-10k --preset cpu --minutes 5
+    ganzoo sample runs/wgan-gp-mnist-10k-1 -n 64 --out grid.png
+    """
+
+
+def main() -> None:
+    """Run the command line: one sentence and exit code 1 for what a person can mend, never a traceback."""
+    try:
+        sys.exit(ganzoo.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except GanzooError as error:
+        _fail(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        _fail(_explain(error), 1)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"ganzoo: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def _explain(error: OSError) -> str:
+    place = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{place}; nothing else was written"

@@ -1,0 +1,192 @@
+"""ganzoo data: list, prepare, check and describe datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ganzoo.cli._output import print_json, print_table
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(name="data")
+def command() -> None:
+    """Datasets: what there is, and turning images into something to train on.
+
+    \b
+    ganzoo data list
+    ganzoo data prepare cifar10
+    ganzoo data check photos/
+    """
+
+
+@command.command(name="list")
+@as_json
+def list_(as_json: bool) -> None:
+    """The named datasets and what is prepared of them.
+
+    \b
+    ganzoo data list
+    """
+    from ganzoo.data.catalogue import catalogue
+
+    rows = catalogue()
+    if as_json:
+        return print_json(rows)
+    print_table(
+        ("NAME", "KIND", "SIZE", "IMAGES", "PREPARED", "TITLE"),
+        [(r["name"], r["kind"], r["size"], r["images"], r["state"], r["title"]) for r in rows],
+    )
+
+
+@command.command()
+@click.argument("name")
+@click.option("--from", "source", metavar="PATH", help="Your own copy of a named dataset: file, archive or folder.")
+@click.option("--resolution", type=int, help="Square size in pixels; default: the data's own.")
+@click.option("--fit", type=click.Choice(("crop", "pad", "stretch")), default="crop", help="Make images square so.")
+@click.option("--channels", type=click.Choice(("1", "3")), help="Gray or colour; default: as the data is.")
+@click.option("--split", help="Only this split; default: all.")
+@click.option("--strict", is_flag=True, help="Fail on unreadable images instead of skipping them.")
+@as_json
+def prepare(
+    name: str,
+    source: str | None,
+    resolution: int | None,
+    fit: str,
+    channels: str | None,
+    split: str | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Download or read a dataset and pack it for training.
+
+    NAME is a named dataset, or a folder, zip or tar of images (class folders become labels).
+
+    \b
+    ganzoo data prepare mnist
+    ganzoo data prepare celeba --from ~/img_align_celeba.zip --resolution 64
+    ganzoo data prepare photos/ --resolution 128 --fit pad
+    """
+    from ganzoo.data.prepare import prepare as prepare_dataset
+
+    with _progress() as progress:
+        packs = prepare_dataset(
+            name,
+            source=source,
+            resolution=resolution,
+            channels=int(channels) if channels else None,
+            fit=fit,
+            split=split,
+            strict=strict,
+            progress=progress,
+        )
+    if as_json:
+        return print_json([{**pack.info, "folder": str(pack.folder)} for pack in packs])
+    for pack in packs:
+        _print_pack(pack.info)
+    click.echo(f"in {packs[0].folder.parent}; train on it with --dataset {name}")
+
+
+@command.command()
+@click.argument("path")
+@as_json
+def check(path: str, as_json: bool) -> None:
+    """Look through images before training on them: what is there, what is odd, what training will do.
+
+    \b
+    ganzoo data check photos/
+    """
+    from ganzoo.data.check import check as check_images
+
+    with _progress() as progress:
+        report = check_images(path, progress)
+    if as_json:
+        return print_json(report.as_dict())
+    click.echo(f"{report.path}: {report.images:,} images among {report.files:,} files")
+    for title in ("splits", "classes", "formats", "modes", "sizes", "aspect_ratios"):
+        _print_counts(title.replace("_", " "), getattr(report, title))
+    for name, reason in list(report.unreadable.items())[:10]:
+        click.echo(f"unreadable: {name}: {reason}")
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo("training will " + "; ".join(report.plan))
+
+
+@command.command()
+@click.argument("name")
+@as_json
+def info(name: str, as_json: bool) -> None:
+    """Where a dataset comes from, its licence, and what is prepared of it.
+
+    \b
+    ganzoo data info cifar10
+    """
+    from ganzoo.data.catalogue import describe
+
+    facts = describe(name)
+    if as_json:
+        return print_json(facts)
+    for key, value in facts.items():
+        if key not in ("sources", "packs"):
+            click.echo(f"{key + ':':<12} {', '.join(value) if isinstance(value, list) else value}")
+    for source in facts.get("sources", []):
+        size = f" {source['size']:,} bytes" if source["size"] else ""
+        click.echo(f"{'source:':<12} {source['file']}{size} sha256 {source['sha256'] or 'not published'}")
+        for mirror in source["mirrors"]:
+            click.echo(f"{'':<12} {mirror}")
+    for pack in facts["packs"]:
+        _print_pack(pack)
+
+
+def _print_pack(info: dict[str, Any]) -> None:
+    height, width = info["resolution"]
+    labels = f", {len(info['classes'])} classes" if info["classes"] else ""
+    skipped = f", {info['skipped']['count']:,} unreadable skipped" if info["skipped"]["count"] else ""
+    click.echo(
+        f"prepared:    {info['label']} {info['split']}: {info['count']:,} images {height}x{width}x{info['channels']}"
+        f"{labels}{skipped}, fingerprint {info['fingerprint'][:16]}"
+    )
+    for file in info["skipped"]["files"][:10]:
+        click.echo(f"skipped:     {file}")
+
+
+def _print_counts(title: str, counts: dict[str, int]) -> None:
+    if counts:
+        shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:10])
+        click.echo(f"{title}: {shown}{', …' if len(counts) > 10 else ''}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, a line per stage elsewhere; both on standard error."""
+    if not click.get_text_stream("stderr").isatty():
+        yield _plain_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total or None)
+            bar.update(tasks[stage], completed=done)
+
+        yield progress
+
+
+def _plain_lines() -> Callable[[str, int, int], None]:
+    announced = set()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage not in announced:
+            announced.add(stage)
+            click.echo(f"{stage}: {total:,} {'bytes' if stage.startswith('downloading') else 'images'}", err=True)
+
+    return progress

@@ -1,0 +1,184 @@
+"""Datasets ready to train on: what is prepared is found, what is not is downloaded or read and packed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganzoo.data import store
+from ganzoo.data.datasets import Dataset
+from ganzoo.data.download import download
+from ganzoo.data.files import signature
+from ganzoo.data.packed import PackedDataset
+from ganzoo.data.packing import Progress, Request, derive, pack_source
+from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.registry import DATASETS
+
+Card = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What was asked for: a registered dataset or a path, and the packs of it that exist."""
+
+    text: str
+    dataset: Dataset | None
+    path: Path | None
+    packs: list[Card]
+
+
+def open_dataset(
+    name_or_path: str | Path,
+    *,
+    resolution: int | None = None,
+    channels: int | None = None,
+    fit: str = "crop",
+    split: str = "train",
+    default_resolution: int | None = None,
+    progress: Progress | None = None,
+) -> PackedDataset:
+    """A dataset by name, or from a folder, zip or tar of images, or a packed folder.
+
+    What is not prepared yet is prepared now (and downloaded, where its licence allows). resolution: square size;
+    None takes the data's own, or ``default_resolution`` where images differ in size. channels: 1, 3, or the data's.
+    """
+    request = Request(resolution, channels, fit, default_resolution)
+    return _prepare(_identify(name_or_path, None), request, split, False, progress)[0]
+
+
+def prepare(
+    name_or_path: str | Path,
+    *,
+    source: str | Path | None = None,
+    resolution: int | None = None,
+    channels: int | None = None,
+    fit: str = "crop",
+    split: str | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> list[PackedDataset]:
+    """Pack every split of a dataset, or the one named; packs that exist already are returned as they are.
+
+    source: the user's own copy of a named dataset. strict: refuse unreadable images instead of skipping them.
+    """
+    request = Request(resolution, channels, fit)
+    return _prepare(_identify(name_or_path, source), request, split, strict, progress)
+
+
+def _prepare(
+    target: _Target, request: Request, split: str | None, strict: bool, progress: Progress | None
+) -> list[PackedDataset]:
+    if target.path and (target.path / store.CARD).is_file():
+        pack = PackedDataset.open(target.path)
+        return [derive(pack, request, progress)]
+    if found := _existing(target.packs, request, split):
+        _refuse_skipped(found, strict)
+        return found
+    if parents := _originals(target.packs, split):
+        _refuse_skipped(parents, strict)
+        return [derive(parent, request, progress) for parent in parents]
+    path = target.path or _obtain(target, request, progress)
+    return pack_source(path, target.dataset, request, split, strict, progress)
+
+
+def _identify(name_or_path: str | Path, source: str | Path | None) -> _Target:
+    """A registered name wins over a folder of the same name; a label such as cifar10-jpeg is a name too."""
+    text = str(name_or_path)
+    if text in DATASETS.names():
+        dataset: Dataset = DATASETS.get(text)
+        if source is None:
+            return _Target(text, dataset, None, _one_label(store.find_packs(text), text))
+        path = _existing_path(source, f" to prepare {text} from")
+        key = signature(path)
+        packs = [pack for pack in store.find_packs(text) if pack["source"]["signature"] == key]
+        return _Target(text, dataset, path, packs)
+    if source is not None:
+        raise UnknownName("dataset", text, DATASETS.names())
+    if packs := store.find_packs(text):
+        return _Target(text, DATASETS.get(packs[0]["name"]), None, packs)
+    if not isinstance(name_or_path, Path) and not _looks_like_path(text):
+        raise UnknownName("dataset", text, DATASETS.names())
+    path = _existing_path(name_or_path, "; `ganzoo data list` shows the datasets that have names")
+    return _Target(text, None, path, store.find_packs(signature(path)))
+
+
+def _looks_like_path(text: str) -> bool:
+    return bool(re.search(r"[/\\~]|^\.|\.(zip|tar|t?gz)$", text)) or Path(text).exists()
+
+
+def _existing_path(path: str | Path, purpose: str) -> Path:
+    full = Path(path).expanduser().absolute()
+    if not full.exists():
+        raise GanzooError(f"there is no file or folder {full}{purpose}")
+    return full
+
+
+def _one_label(packs: list[Card], name: str) -> list[Card]:
+    """The packs of the genuine dataset where there are any, else those of the copy prepared last."""
+    labels = [pack["label"] for pack in packs]
+    label = name if name in labels or not labels else labels[-1]
+    return [pack for pack in packs if pack["label"] == label]
+
+
+def _existing(packs: list[Card], request: Request, split: str | None) -> list[PackedDataset]:
+    """The packs that answer the request; none unless every wanted split is there."""
+    found = {pack["split"]: pack["folder"] for pack in packs if _answers(pack, request)}
+    wanted = _wanted(packs, split)
+    return [PackedDataset.open(found[name]) for name in wanted] if found.keys() >= set(wanted) else []
+
+
+def _answers(pack: Card, request: Request) -> bool:
+    native = pack["native"]
+    size = request.resolution or native["default"] or request.default_resolution
+    return (
+        pack["resolution"] == [size, size]
+        and pack["channels"] == (request.channels or native["channels"])
+        and (pack["fit"] == request.fit or native["square"])
+    )
+
+
+def _originals(packs: list[Card], split: str | None) -> list[PackedDataset]:
+    """The packs that hold the source's own pixels, from which any geometry can be derived."""
+    originals = {pack["split"]: pack["folder"] for pack in packs if pack["identity"]}
+    wanted = _wanted(packs, split)
+    return [PackedDataset.open(originals[name]) for name in wanted] if originals.keys() >= set(wanted) else []
+
+
+def _wanted(packs: list[Card], split: str | None) -> list[str]:
+    return [split] if split else packs[-1]["source"]["splits"] if packs else []
+
+
+def _refuse_skipped(packs: list[PackedDataset], strict: bool) -> None:
+    for pack in packs:
+        if strict and pack.info["skipped"]["count"]:
+            raise GanzooError(
+                f"{pack.label} {pack.split} was prepared without {pack.info['skipped']['count']} unreadable images, "
+                f"e.g. {pack.info['skipped']['files'][0]}; mend or remove them"
+            )
+
+
+def _obtain(target: _Target, request: Request, progress: Progress | None) -> Path:
+    """Where a registered dataset's originals lie, after downloading them if need be."""
+    dataset, packs = target.dataset, target.packs
+    assert dataset is not None
+    for pack in packs:
+        path = Path(pack["source"]["path"])
+        if path.exists() and signature(path) == pack["source"]["signature"]:
+            return path
+    size = f" --resolution {request.resolution}" if request.resolution else ""
+    command = f"ganzoo data prepare {dataset.name} --from FILE_OR_FOLDER{size}"
+    if packs and packs[-1]["label"] != dataset.name:
+        raise GanzooError(
+            f"{packs[-1]['label']} is not prepared as asked and its source {packs[-1]['source']['path']} is gone; "
+            f"run: {command}"
+        )
+    if dataset.bundled:
+        return Path(__file__).parent / dataset.bundled
+    if dataset.manual:
+        raise GanzooError(f"{dataset.title}: {dataset.manual}; then run: {command} ({dataset.accepts})")
+    folder = store.downloads_folder(dataset.name)
+    for source in dataset.sources:
+        download(source, folder, name=dataset.name, progress=progress)
+    return folder

@@ -1,0 +1,130 @@
+"""What every game is to the trainer, and the parts games share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganzoo import random
+from ganzoo.config import Component, Config
+from ganzoo.errors import GanzooError
+from ganzoo.losses.objective import AdversarialObjective, Terms
+from ganzoo.registry import ADVERSARIAL, GAMES, NETWORKS, PENALTIES
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One player's move: ``repeat`` updates of its networks, in every ``every``-th step."""
+
+    player: str
+    networks: tuple[str, ...]
+    repeat: int = 1
+    every: int = 1
+
+
+class Game(nn.Module):
+    """Networks and the losses they play for; the networks are its children.
+
+    turns: the players' moves in order. sampled: the networks that make images, averaged by the EMA and
+    exported. fields: what a batch of data holds. A game never touches optimizers, devices or files.
+    """
+
+    turns: tuple[Turn, ...]
+    sampled: tuple[str, ...]
+    fields: tuple[str, ...] = ("images",)
+
+    def turns_at(self, step: int) -> Iterator[Turn]:
+        """The moves due in a step."""
+        return (turn for turn in self.turns if step % turn.every == 0)
+
+    def prepare(self, batch: Batch) -> Batch:
+        """Add to a batch what several players need from it, computed once, with gradients."""
+        return batch
+
+    def terms(self, turn: Turn, batch: Batch, step: int) -> Terms:
+        """The weighted, named loss terms of one player on a prepared batch."""
+        raise NotImplementedError
+
+    def readings(self) -> Terms:
+        """What to watch in the discriminator's last turn; scalars on the device."""
+        return {}
+
+    def sample(self, n: int, *, seed: int = 0, **options: Any) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1]; sample i of a seed depends on nothing but (seed, i)."""
+        raise NotImplementedError
+
+    def preview(self, n: int = 64) -> Tensor:
+        """The images a run shows of itself: always the same samples."""
+        return self.sample(n, seed=0)
+
+
+def create_game(config: Config, *, seed: int = 0, networks: Sequence[str] | None = None) -> Game:
+    """Build a configuration's game with freshly initialised networks (only ``networks``, if given).
+
+    Raises GanzooError for a combination that cannot be played.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(random.derive(seed, "initialisation"))
+        wanted = {name: config.networks[name] for name in networks or config.networks}
+        game: Game = GAMES.create(config.game.name, config.game.options, config=config, networks=wanted)
+    return game
+
+
+def build_network(component: Component, **given: Any) -> nn.Module:
+    """A network from its configuration; ``given``: the keywords its role in the game decides."""
+    if "num_classes" in given and "num_classes" not in signature(NETWORKS.get(component.name)).parameters:
+        raise GanzooError(
+            f"network '{component.name}' takes no labels; add -o conditional=false or name a conditional network"
+        )
+    network: nn.Module = NETWORKS.create(component.name, component.options, **given)
+    return network
+
+
+def build_objective(config: Config, discriminator: nn.Module) -> AdversarialObjective:
+    """The configuration's loss and penalties for a critic; refuses penalties the critic makes meaningless."""
+    penalties = {}
+    for component in config.penalties:
+        penalty = PENALTIES.create(component.name, component.options)
+        if penalty.per_sample and has_batch_statistics(discriminator):
+            raise GanzooError(
+                f"penalty '{component.name}' needs each image's own gradient, which batch norm in the discriminator "
+                "mixes over the batch; add -o networks.discriminator.norm=layer"
+            )
+        penalties[component.name.replace("-", "_")] = penalty
+    loss = ADVERSARIAL.create(config.loss.name, config.loss.options)
+    return AdversarialObjective(loss, penalties, joint=not has_batch_statistics(discriminator))
+
+
+def has_batch_statistics(network: nn.Module) -> bool:
+    """Whether one image's output depends on the rest of its batch."""
+    return any(isinstance(module, _BatchNorm) for module in network.modules())
+
+
+@contextmanager
+def frozen(game: nn.Module, playing: Sequence[str]) -> Iterator[None]:
+    """No gradient flows into networks that are not playing."""
+    resting = [p for name, child in game.named_children() if name not in playing for p in child.parameters()]
+    wanted = [p.requires_grad for p in resting]
+    for parameter in resting:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, grad in zip(resting, wanted, strict=True):
+            parameter.requires_grad_(grad)
+
+
+def require_players(components: Mapping[str, Component], players: Sequence[str], game: str) -> None:
+    """Refuse a configuration whose networks are not the game's."""
+    unknown = sorted(set(components) - set(players))
+    if unknown:
+        raise GanzooError(f"game '{game}' has no network '{unknown[0]}'; it plays with {', '.join(players)}")

@@ -1,0 +1,160 @@
+"""Noise to image, with or without labels: the game of Goodfellow et al. 2014."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ganzoo import random
+from ganzoo.config import Component, Config, Latent
+from ganzoo.errors import GanzooError
+from ganzoo.games.base import Batch, Game, Turn, build_network, build_objective, require_players
+from ganzoo.losses.objective import Terms
+from ganzoo.registry import GAMES
+
+
+@GAMES.register("image")
+class ImageGame(Game):
+    """A generator turns latents (and labels) into images, a discriminator judges them.
+
+    class_weight: weight of the auxiliary classifier's loss, for discriminators that have ``heads``
+    (Odena et al. 2017, eq. 2 and 3).
+    """
+
+    sampled = ("generator",)
+
+    def __init__(self, config: Config, networks: Mapping[str, Component], class_weight: float = 1.0):
+        super().__init__()
+        require_players(config.networks, ("generator", "discriminator"), "image")
+        if config.latent is None:
+            raise GanzooError(f"{config.name}: 'latent' is missing; give e.g. -o 'latent={{size: 128}}'")
+        self.latent, self.num_classes, self.class_weight = config.latent, config.num_classes, class_weight
+        self.fields = ("images", "labels") if config.conditional else ("images",)
+        self.turns = (
+            Turn("discriminator", ("discriminator",), repeat=config.schedule.discriminator_steps),
+            Turn("generator", ("generator",)),
+        )
+        given = {"resolution": config.resolution, "image_channels": config.image_channels}
+        if config.num_classes:
+            given["num_classes"] = config.num_classes
+        if "generator" in networks:
+            self.generator = build_network(networks["generator"], latent_size=config.latent.size, **given)
+        if "discriminator" in networks:
+            self.discriminator = build_network(networks["discriminator"], **given)
+            self.objective = build_objective(config, self.discriminator)
+
+    def prepare(self, batch: Batch) -> Batch:
+        z = draw_latents(self.latent, len(batch["images"]), batch["images"].device)
+        return batch | {"fake": self.generator(z, batch.get("labels"))}
+
+    def terms(self, turn: Turn, batch: Batch, step: int) -> Terms:
+        real, fake, labels = batch["images"], batch["fake"], batch.get("labels")
+        if turn.player == "discriminator":
+            critic = _Critic(self.discriminator, labels, judged=2)
+            terms = self.objective.discriminator_terms(critic, real, fake, step=step)
+        else:
+            critic = _Critic(self.discriminator, labels, judged=1)
+            terms = self.objective.generator_terms(critic, fake, real)
+        return terms | critic.class_terms(self.class_weight)
+
+    def readings(self) -> Terms:
+        return self.objective.readings()
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        labels: Tensor | None = None,
+        truncation: float = 1.0,
+        start: int = 0,
+    ) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1]: samples from ``start`` on of a seed, or the first of each of ``seeds``.
+
+        labels: (n,) class numbers; drawn uniformly for a conditional generator if left out.
+        truncation: factor on the latent; below 1 images are more typical and less varied.
+        """
+        streams = [(seed, start + i) for i in range(n)] if seeds is None else [(each, 0) for each in seeds]
+        with random.drawing_from(random.Samples(streams)):
+            z = draw_latents(self.latent, len(streams)) * truncation
+            drawn = (random.uniform(len(streams)) * self.num_classes).long()
+        return self._generate(z, drawn if labels is None else labels)
+
+    def preview(self, n: int = 64) -> Tensor:
+        """Samples of seed 0, a class to a column."""
+        return self.sample(n, seed=0, labels=torch.arange(n) % 8 % max(self.num_classes, 1))
+
+    def interpolate(
+        self, points: int, frames: int, *, seed: int = 0, labels: Tensor | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """A closed walk over the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1]."""
+        with random.drawing_from(random.Samples([(seed, i) for i in range(points)])):
+            z = draw_latents(self.latent, points) * truncation
+            drawn = (random.uniform(points) * self.num_classes).long()
+        walk = _spherical if self.latent.distribution == "normal" else torch.lerp
+        shares = torch.arange(frames) / frames
+        path = torch.cat([walk(z[i], z[(i + 1) % points], shares[:, None]) for i in range(points)])
+        return self._generate(path, drawn.repeat_interleave(frames) if labels is None else labels)
+
+    @torch.no_grad()
+    def _generate(self, z: Tensor, labels: Tensor) -> Tensor:
+        device = next(self.generator.parameters()).device
+        return self.generator(z.to(device), labels.to(device) if self.num_classes else None)
+
+
+def draw_latents(latent: Latent, n: int, device: torch.device | str = "cpu") -> Tensor:
+    """Latents (n, size) from a variant's distribution."""
+    if latent.distribution == "normal":
+        return random.normal(n, latent.size, device=device)
+    uniform = random.uniform(n, latent.size, device=device)
+    if latent.distribution == "uniform":
+        return 2 * uniform - 1
+    # The normal distribution's inverse, restricted to [-bound, bound].
+    return math.sqrt(2) * torch.erfinv((2 * uniform - 1) * math.erf(latent.bound / math.sqrt(2)))
+
+
+def _spherical(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Interpolation along the sphere: the norm stays typical of the distribution. White 2016, section 2.1."""
+    angle = torch.arccos(torch.cosine_similarity(start, end, dim=-1).clamp(-1 + 1e-6, 1 - 1e-6))
+    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
+
+
+class _Critic:
+    """The discriminator as a closure over labels.
+
+    judged: batches (real, fake) whose class logits count, where the discriminator has ``heads``; what
+    penalties ask later does not.
+    """
+
+    def __init__(self, discriminator: nn.Module, labels: Tensor | None, judged: int):
+        self.discriminator, self.labels = discriminator, labels
+        self.open_rows = judged * len(labels) if labels is not None and hasattr(discriminator, "heads") else 0
+        self.class_logits: list[Tensor] = []
+
+    def __call__(self, images: Tensor) -> Tensor:
+        if self.labels is None:
+            return self.discriminator(images)
+        if not hasattr(self.discriminator, "heads"):
+            return self.discriminator(images, _tile(self.labels, len(images)))
+        logits, class_logits = self.discriminator.heads(images)
+        if self.open_rows > 0:
+            self.class_logits.append(class_logits)
+            self.open_rows -= len(images)
+        return logits
+
+    def class_terms(self, weight: float) -> Terms:
+        """The auxiliary classifier's loss on the judged images."""
+        if not self.class_logits or self.labels is None:
+            return {}
+        logits = torch.cat(self.class_logits).float()
+        return {"class": weight * cross_entropy(logits, _tile(self.labels, len(logits)))}
+
+
+def _tile(labels: Tensor, rows: int) -> Tensor:
+    """Labels for one batch, or for real and fake images together."""
+    return labels.repeat(rows // len(labels))

@@ -1,0 +1,1 @@
+"""Losses as small pure functions: they see logits and critics, and know nothing of networks or tasks."""

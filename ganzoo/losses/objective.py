@@ -1,0 +1,59 @@
+"""An adversarial loss and its penalties, applied to a critic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ganzoo.losses.adversarial import AdversarialLoss, readings
+from ganzoo.losses.penalties import Critic, Penalty, as_list
+
+Terms = dict[str, Tensor]
+
+
+class AdversarialObjective:
+    """What the two players of one adversarial game minimise, as named terms.
+
+    joint: run the critic once over real and fake images together; off where batch statistics would mix them.
+    """
+
+    def __init__(self, loss: AdversarialLoss, penalties: dict[str, Penalty] | None = None, *, joint: bool = True):
+        self.loss, self.penalties, self.joint = loss, penalties or {}, joint
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    def discriminator_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, step: int = 0) -> Terms:
+        """The critic's terms on a batch; ``fake`` is taken as given (detached)."""
+        fake = fake.detach()
+        real_logits, fake_logits = self._both(critic, real, fake)
+        self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
+        terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
+        for name, penalty in self.penalties.items():
+            if penalty.due(step):
+                terms[name] = penalty(critic, real, fake)
+        return terms
+
+    def generator_terms(self, critic: Critic, fake: Tensor, real: Tensor | None = None) -> Terms:
+        """The generator's terms on a batch of its images."""
+        fake_logits = as_list(critic(fake))
+        if not self.loss.needs_real:
+            return {"adversarial": _average(self.loss.generator, fake_logits)}
+        with torch.no_grad():
+            real_logits = as_list(critic(real))
+        return {"adversarial": _average(self.loss.generator, fake_logits, real_logits)}
+
+    def readings(self) -> Terms:
+        """What to watch in the discriminator's last turn, see :func:`ganzoo.losses.adversarial.readings`."""
+        return readings(self.loss, *self._seen) if self._seen else {}
+
+    def _both(self, critic: Critic, real: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        if not self.joint:
+            return as_list(critic(real)), as_list(critic(fake))
+        pairs = [logits.chunk(2) for logits in as_list(critic(torch.cat([real, fake])))]
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _average(loss: Callable[..., Tensor], *logits: Sequence[Tensor]) -> Tensor:
+    """The mean of a loss over a critic's scales."""
+    return torch.stack([loss(*scale) for scale in zip(*logits, strict=True)]).mean()

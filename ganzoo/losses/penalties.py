@@ -1,0 +1,174 @@
+"""Penalties on a critic: any closure images -> logits, so one penalty serves every kind of game.
+
+Called as ``penalty(critic, real, fake)`` with images of shape (N, C, H, W) in [-1, 1]; each returns a
+scalar, computed in float32 and outside compiled graphs (double backward through them raises).
+``weight`` is the factor the term enters the loss with. ``interval`` k applies the penalty every k-th step
+with k times the weight, inside the main step, so the optimizer's moments need no correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ganzoo import random
+from ganzoo.errors import GanzooError
+from ganzoo.losses.batch import batch_std
+from ganzoo.registry import PENALTIES
+
+Critic = Callable[[Tensor], "Tensor | list[Tensor]"]
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, *, target: float = 1.0) -> Tensor:
+    """Mean squared distance of the critic's gradient norm from ``target``, on random interpolates.
+
+    critic: images -> logits. real, fake: (N, C, H, W) in [-1, 1].
+    Returns a scalar, computed in float32; finite where the gradient is zero.
+    Gulrajani et al. 2017, eq. 3 (https://arxiv.org/abs/1704.00028).
+    """
+    mix = random.uniform(len(real), *[1] * (real.ndim - 1), device=real.device)
+    squares = squared_gradient(critic, real + mix * (fake - real))
+    return (_norm(squares) - target).square().mean()
+
+
+def dragan(critic: Critic, real: Tensor, fake: Tensor, *, spread: float = 0.5) -> Tensor:
+    """The one-centred gradient penalty around the data: on real + ``spread`` · std(real) · U[0, 1).
+
+    Kodali et al. 2017, section 2.4 and eq. 4 (https://arxiv.org/abs/1705.07215).
+    """
+    noise = random.uniform(*real.shape, device=real.device)
+    squares = squared_gradient(critic, real + spread * batch_std(real) * noise)
+    return (_norm(squares) - 1).square().mean()
+
+
+def r1(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """Half the mean squared gradient norm on real images. Mescheder et al. 2018, eq. 9."""
+    return 0.5 * squared_gradient(critic, real).mean()
+
+
+def r2(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """Half the mean squared gradient norm on generated images. Mescheder et al. 2018, eq. 10."""
+    return 0.5 * squared_gradient(critic, fake).mean()
+
+
+def consistency(critic: Critic, real: Tensor, fake: Tensor, *, shift: int = 4) -> Tensor:
+    """Mean squared change of the logits when real images are mirrored and shifted by up to ``shift`` pixels.
+
+    Zhang et al. 2020, Algorithm 1 (https://arxiv.org/abs/1910.12027).
+    """
+    moved = _mirror_and_shift(real, shift)
+    changes = [(a - b).square().mean() for a, b in zip(as_list(critic(real)), as_list(critic(moved)), strict=True)]
+    return torch.stack(changes).mean()
+
+
+def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
+    """Squared norm of d critic / d image for each image, (N,); differentiable."""
+    images = images.detach().requires_grad_()
+    logits = torch.stack([scale.reshape(len(images), -1).mean(1) for scale in as_list(critic(images))]).mean(0)
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+def as_list(logits: Tensor | list[Tensor]) -> list[Tensor]:
+    """The logits of each scale; most critics have one."""
+    return [logits] if isinstance(logits, Tensor) else list(logits)
+
+
+class Penalty:
+    """A penalty with its weight and interval; ``kind`` is one of the functions above.
+
+    per_sample: it needs the gradient for each image by itself, which batch norm in the critic destroys.
+    """
+
+    per_sample = True
+
+    def __init__(self, kind: Callable[..., Tensor], weight: float, interval: int = 1, **options: float):
+        if interval < 1:
+            raise GanzooError(f"penalty interval is {interval}; give a whole number of steps from 1 up")
+        self.kind, self.weight, self.interval, self.options = kind, weight, interval, options
+
+    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """The weighted term, scaled for its interval."""
+        with torch.autocast(real.device.type, enabled=False), torch.compiler.set_stance("force_eager"):
+            value = self.kind(critic, real.float(), fake.float(), **self.options)
+        return self.weight * self.interval * value
+
+    def due(self, step: int) -> bool:
+        return step % self.interval == 0
+
+
+@PENALTIES.register("gradient-penalty")
+class GradientPenalty(Penalty):
+    """WGAN-GP's one-centred penalty, weight 10 in the paper. See :func:`gradient_penalty`."""
+
+    def __init__(self, weight: float = 10.0, interval: int = 1, target: float = 1.0):
+        super().__init__(gradient_penalty, weight, interval, target=target)
+
+
+@PENALTIES.register("zero-centred")
+class ZeroCentred(Penalty):
+    """The zero-centred penalty on interpolates. Thanh-Tung et al. 2019, eq. 7."""
+
+    def __init__(self, weight: float = 10.0, interval: int = 1):
+        super().__init__(gradient_penalty, weight, interval, target=0.0)
+
+
+@PENALTIES.register("dragan")
+class Dragan(Penalty):
+    """See :func:`dragan`."""
+
+    def __init__(self, weight: float = 10.0, interval: int = 1, spread: float = 0.5):
+        super().__init__(dragan, weight, interval, spread=spread)
+
+
+@PENALTIES.register("r1")
+class R1(Penalty):
+    """See :func:`r1`; ``weight`` is the paper's γ."""
+
+    def __init__(self, weight: float = 10.0, interval: int = 1):
+        super().__init__(r1, weight, interval)
+
+
+@PENALTIES.register("r2")
+class R2(Penalty):
+    """See :func:`r2`; ``weight`` is the paper's γ."""
+
+    def __init__(self, weight: float = 10.0, interval: int = 1):
+        super().__init__(r2, weight, interval)
+
+
+@PENALTIES.register("consistency")
+class Consistency(Penalty):
+    """See :func:`consistency`."""
+
+    per_sample = False
+
+    def __init__(self, weight: float = 10.0, interval: int = 1, shift: int = 4):
+        super().__init__(consistency, weight, interval, shift=shift)
+
+
+def _norm(squares: Tensor) -> Tensor:
+    # The square root's slope is infinite at zero; there the subgradient 0 is wanted.
+    positive = squares > 0
+    return torch.where(positive, torch.where(positive, squares, 1.0).sqrt(), 0.0)
+
+
+def _mirror_and_shift(images: Tensor, shift: int) -> Tensor:
+    n, _, height, width = images.shape
+    chance, down, right = random.uniform(n, 3, device=images.device).unbind(1)
+    rows = torch.arange(height, device=images.device) + _offsets(down, shift)
+    columns = torch.arange(width, device=images.device) + _offsets(right, shift)
+    columns = torch.where(chance[:, None] < 0.5, width - 1 - columns, columns)
+    index = torch.arange(n, device=images.device)[:, None, None]
+    rows, columns = _reflect(rows, height), _reflect(columns, width)
+    return images.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _offsets(uniform: Tensor, shift: int) -> Tensor:
+    return ((2 * shift + 1) * uniform[:, None]).long() - shift
+
+
+def _reflect(index: Tensor, size: int) -> Tensor:
+    return (size - 1) - (index.abs() - (size - 1)).abs()

@@ -1,0 +1,103 @@
+"""DCGAN: Radford et al. 2016 (https://arxiv.org/abs/1511.06434), section 3 and figure 1."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from ganzoo.errors import GanzooError
+from ganzoo.nets.layers import Project, depth, initialise_normal, keeps_bias, norm2d, spectral
+from ganzoo.registry import NETWORKS
+
+WIDEST = 8
+
+
+@NETWORKS.register("dcgan-generator")
+class DCGANGenerator(nn.Module):
+    """Strided transposed convolutions: (N, latent_size) -> images (N, C, R, R) in [-1, 1].
+
+    At 64 pixels and 128 channels the maps are 1024, 512, 256 and 128 wide, as in figure 1.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        image_channels: int,
+        latent_size: int = 100,
+        channels: int = 128,
+        kernel_size: int = 5,
+        norm: str = "batch",
+    ):
+        super().__init__()
+        base, doublings = depth(resolution)
+        widths = dcgan_widths(channels, doublings)[::-1]
+        self.project = nn.Sequential(
+            Project(latent_size, widths[0], base, bias=keeps_bias(norm)), norm2d(norm, widths[0]), nn.ReLU()
+        )
+        self.blocks = nn.Sequential(*(_up(a, b, kernel_size, norm) for a, b in pairwise(widths)))
+        self.to_image = _transposed(widths[-1], image_channels, kernel_size, bias=True)
+        initialise_normal(self)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.to_image(self.blocks(self.project(z))).tanh()
+
+
+@NETWORKS.register("dcgan-discriminator")
+class DCGANDiscriminator(nn.Module):
+    """Strided convolutions, the generator mirrored: images (N, C, R, R) in [-1, 1] -> logits (N,)."""
+
+    def __init__(
+        self,
+        resolution: int,
+        image_channels: int,
+        channels: int = 128,
+        kernel_size: int = 5,
+        norm: str = "batch",
+        spectral_norm: bool = False,
+    ):
+        super().__init__()
+        base, doublings = depth(resolution)
+        widths = dcgan_widths(channels, doublings)
+        self.from_image = nn.Sequential(_strided(image_channels, widths[0], kernel_size, bias=True), nn.LeakyReLU(0.2))
+        self.blocks = nn.Sequential(*(_down(a, b, kernel_size, norm) for a, b in pairwise(widths)))
+        self.to_logit = nn.Linear(widths[-1] * base * base, 1)
+        initialise_normal(self)
+        spectral(self, spectral_norm)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.to_logit(self.blocks(self.from_image(images)).flatten(1)).squeeze(1)
+
+
+def dcgan_widths(channels: int, doublings: int) -> list[int]:
+    """Channels of the maps from the image inwards: doubling at each halving, up to 8 times the first."""
+    return [channels * min(2**i, WIDEST) for i in range(doublings)]
+
+
+def _up(in_channels: int, out_channels: int, kernel_size: int, norm: str) -> nn.Sequential:
+    conv = _transposed(in_channels, out_channels, kernel_size, keeps_bias(norm))
+    return nn.Sequential(conv, norm2d(norm, out_channels), nn.ReLU())
+
+
+def _down(in_channels: int, out_channels: int, kernel_size: int, norm: str) -> nn.Sequential:
+    conv = _strided(in_channels, out_channels, kernel_size, keeps_bias(norm))
+    return nn.Sequential(conv, norm2d(norm, out_channels), nn.LeakyReLU(0.2))
+
+
+def _transposed(in_channels: int, out_channels: int, kernel_size: int, bias: bool) -> nn.ConvTranspose2d:
+    padding, extra = _padding(kernel_size)
+    return nn.ConvTranspose2d(
+        in_channels, out_channels, kernel_size, stride=2, padding=padding, output_padding=extra, bias=bias
+    )
+
+
+def _strided(in_channels: int, out_channels: int, kernel_size: int, bias: bool) -> nn.Conv2d:
+    padding, _ = _padding(kernel_size)
+    return nn.Conv2d(in_channels, out_channels, kernel_size, stride=2, padding=padding, bias=bias)
+
+
+def _padding(kernel_size: int) -> tuple[int, int]:
+    """Padding with which a stride of 2 halves (and doubles) a map exactly, and a doubling's extra row."""
+    if kernel_size not in (4, 5):
+        raise GanzooError(f"kernel_size {kernel_size} is not possible here; use 4 or 5")
+    return (1, 0) if kernel_size == 4 else (2, 1)

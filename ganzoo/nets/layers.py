@@ -1,0 +1,202 @@
+"""Pieces that several architecture families share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from ganzoo import random
+from ganzoo.errors import GanzooError
+
+LARGEST = 1024
+NORMS = ("none", "batch", "layer", "instance")
+
+
+def depth(resolution: int) -> tuple[int, int]:
+    """Split a resolution into (base size 4..7, number of doublings): 28 is 7 doubled twice."""
+    for base in range(4, 8):
+        doublings = (max(resolution, 1) // base).bit_length() - 1
+        if doublings > 0 and base << doublings == resolution <= LARGEST:
+            return base, doublings
+    raise GanzooError(_unreachable(resolution))
+
+
+def norm2d(name: str, channels: int, num_classes: int = 0) -> nn.Module:
+    """A normalisation by name: none, batch (conditional when there are classes), layer or instance."""
+    if num_classes and name != "batch":
+        raise GanzooError(f"labels enter a generator through batch norm, but its norm is '{name}'; use norm=batch")
+    if name == "batch":
+        return ConditionalBatchNorm2d(channels, num_classes) if num_classes else nn.BatchNorm2d(channels)
+    if name == "layer":
+        return nn.GroupNorm(1, channels)
+    if name == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    if name == "none":
+        return nn.Identity()
+    raise GanzooError(f"unknown norm '{name}'; known: {', '.join(NORMS)}")
+
+
+def keeps_bias(norm: str) -> bool:
+    """Whether a bias right before this normalisation changes anything (batch and instance subtract it)."""
+    return norm in ("none", "layer")
+
+
+class ConditionalBatchNorm2d(nn.Module):
+    """Batch norm whose scale and shift belong to the label: (N, C, H, W), (N,) -> (N, C, H, W).
+
+    Dumoulin et al. 2017, as used by Miyato & Koyama 2018 (https://arxiv.org/abs/1802.05637).
+    """
+
+    def __init__(self, channels: int, num_classes: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.scale = nn.Parameter(torch.ones(num_classes, channels))
+        self.shift = nn.Parameter(torch.zeros(num_classes, channels))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        return torch.addcmul(_as_map(self.shift[labels]), self.norm(x), _as_map(self.scale[labels]))
+
+
+class SelfAttention(nn.Module):
+    """Attention between all positions of a map, added through a scale that starts at 0; shape-preserving.
+
+    Keys, queries and values have C/8 channels (Zhang et al. 2019, section 3, https://arxiv.org/abs/1805.08318);
+    keys and values are max-pooled by 2.
+    """
+
+    def __init__(self, channels: int, spectral_norm: bool = False):
+        super().__init__()
+        inner = max(channels // 8, 1)
+        # A key's bias would add the same number to all scores of a query, which the softmax cancels.
+        self.query = nn.Conv2d(channels, inner, 1)
+        self.key = nn.Conv2d(channels, inner, 1, bias=False)
+        self.value = nn.Conv2d(channels, inner, 1)
+        self.output = nn.Conv2d(inner, channels, 1)
+        self.scale = nn.Parameter(torch.zeros(()))
+        spectral(self, spectral_norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query = self.query(x).flatten(2)
+        key = F.max_pool2d(self.key(x), 2).flatten(2)
+        value = F.max_pool2d(self.value(x), 2).flatten(2)
+        # Written out because torch's fused attention has no second derivative, which penalties need.
+        weights = torch.softmax(query.transpose(1, 2) @ key, dim=-1)
+        attended = (value @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])
+        return x + self.scale * self.output(attended)
+
+
+class Dropout(nn.Module):
+    """Zero each number with probability ``p``, rescale the rest; identity in evaluation.
+
+    The mask comes from :mod:`ganzoo.random`, so it does not depend on how the batch is split.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        keep = random.uniform(*x.shape, device=x.device) >= self.p
+        return x * (keep.to(x.dtype) / (1 - self.p))
+
+
+class Maxout(nn.Module):
+    """The largest of ``pieces`` linear functions: (N, in) -> (N, out). Goodfellow et al. 2013."""
+
+    def __init__(self, in_features: int, out_features: int, pieces: int):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features * pieces)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class Project(nn.Module):
+    """A linear map from a vector to a channels-last image: (N, in) -> (N, channels, size, size)."""
+
+    def __init__(self, in_features: int, channels: int, size: int, bias: bool = True):
+        super().__init__()
+        self.linear = nn.Linear(in_features, size * size * channels, bias=bias)
+        self.shape = (size, size, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).unflatten(1, self.shape).permute(0, 3, 1, 2)
+
+
+class DownConv2d(nn.Conv2d):
+    """A 3×3 convolution and the 2×2 mean pooling after it, as the one 4×4 stride-2 convolution they equal."""
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
+        super().__init__(in_channels, out_channels, 3, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = F.avg_pool2d(self.weight, 2, stride=1, padding=1)
+        return F.conv2d(x, kernel, self.bias, stride=2, padding=1)
+
+
+class UpConv2d(nn.Conv2d):
+    """Nearest doubling and the 3×3 convolution after it, as the one 4×4 transposed convolution they equal."""
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
+        super().__init__(in_channels, out_channels, 3, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = 4 * F.avg_pool2d(self.weight, 2, stride=1, padding=1)
+        return F.conv_transpose2d(x, kernel.flip(2, 3).transpose(0, 1), self.bias, stride=2, padding=1)
+
+
+def spectral(module: nn.Module, on: bool = True) -> nn.Module:
+    """Divide the weight of each convolution, linear layer and embedding by its largest singular value.
+
+    The value comes from one power iteration per training forward pass.
+    Miyato et al. 2018, section 2 (https://arxiv.org/abs/1802.05957).
+    """
+    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
+    for layer in list(module.modules()) if on else ():
+        if isinstance(layer, kinds) and not parametrize.is_parametrized(layer):
+            parametrizations.spectral_norm(layer)
+    return module
+
+
+def initialise_normal(network: nn.Module, std: float = 0.02) -> None:
+    """All weights from N(0, std), biases 0; normalisations stay at scale 1 and shift 0."""
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(layer.weight, std=std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def labels_for(network: nn.Module, labels: Tensor | None) -> Tensor:
+    """The labels a conditional network cannot do without."""
+    if labels is None:
+        raise GanzooError(f"{type(network).__name__} is conditional: pass a label for each example")
+    return labels
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """(N,) -> (N, num_classes), without the range check by which torch's own waits for the device."""
+    return torch.eye(num_classes, device=labels.device)[labels]
+
+
+def needs_classes(network: nn.Module, num_classes: int) -> None:
+    """Refuse to build a conditional network for data without labels."""
+    if num_classes < 1:
+        raise GanzooError(f"{type(network).__name__} needs labelled data: num_classes must be at least 1")
+
+
+def _as_map(x: Tensor) -> Tensor:
+    return x[:, :, None, None]
+
+
+def _unreachable(resolution: int) -> str:
+    admitted = sorted(base << k for base in range(4, 8) for k in range(1, 9) if base << k <= LARGEST)
+    below = [size for size in admitted if size < resolution][-1:]
+    above = [size for size in admitted if size > resolution][:1]
+    nearest = " or ".join(str(size) for size in below + above)
+    return f"resolution {resolution} is not 4, 5, 6 or 7 doubled a few times; the nearest possible is {nearest}"

@@ -1,0 +1,164 @@
+"""The model card: what a model is, what it was trained on and how, and what may be done with it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from ganzoo.config import Config
+from ganzoo.report.template import render
+from ganzoo.report.words import duration, number, plural
+
+WEIGHTS_LICENCE = "Apache-2.0"
+# Words by which a licence text restricts what a model of the data may be used for.
+RESTRICTED = ("non-commercial", "noncommercial", "research", "by-nc", "educational")
+MOST_CLASSES = 20
+Rows = Iterator[tuple[str, str]]
+
+
+def model_card(config: Config, facts: Mapping[str, Any]) -> str:
+    """A model's README.md, with the front matter that model hubs read.
+
+    facts: ``data``, ``run`` (with ``command``), ``steps``, ``images_seen``, ``seconds``, ``cpu_seconds``,
+    ``hardware``, ``versions``, ``scores`` (records with ``metric``, ``value``, ``protocol``); any may be missing.
+    """
+    facts = {key: value for key, value in facts.items() if value is not None}
+    data, run = facts.get("data") or {}, facts.get("run") or {}
+    label = config.classes[0] if config.conditional and config.classes else None
+    return render(
+        "card.md",
+        front_matter=yaml.safe_dump(_front_matter(config, data), sort_keys=False, allow_unicode=True).strip(),
+        title=f"{config.title}, trained on {_data_name(data)}",
+        summary=_summary(config, data),
+        label_option=f", label={json.dumps(label)}" if label else "",
+        label_flag=f" --label {shlex.quote(label)}" if label else "",
+        shape=(16, config.image_channels, config.resolution, config.resolution),
+        classes=_listing(config.classes) if config.conditional else "",
+        training=_table(_training(config, facts, run)),
+        command=run.get("command", ""),
+        data=_table(_data(data)),
+        licence=_licence(data),
+        deviations=config.deviations,
+        scores=[_score(score) for score in facts.get("scores") or ()],
+        limits=list(_limits(config, facts, run)),
+    )
+
+
+def research_only(licence: str) -> bool:
+    """Whether a data set's licence, in words, keeps models of it from commercial use."""
+    return any(word in licence.lower() for word in RESTRICTED)
+
+
+def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
+    terms = data.get("licence")
+    licence = {"license": "apache-2.0"}
+    if not terms or research_only(terms):
+        licence = {"license": "other", "license_name": "research-only" if terms else "terms-of-the-data"}
+    tags = ["gan", "image-generation", config.name, str(data.get("name") or ""), "pytorch"]
+    return licence | {
+        "library_name": "ganzoo",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": [tag for tag in tags if tag],
+    }
+
+
+def _summary(config: Config, data: Mapping[str, Any]) -> str:
+    paper = config.paper
+    kind = {1: "gray", 3: "colour"}.get(config.image_channels, f"{config.image_channels}-channel")
+    source = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
+    return (
+        f"A {'class-conditional ' if config.conditional else ''}generator of {config.resolution} × {config.resolution} "
+        f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
+        f"([{source}]({paper.url}){f', {paper.section}' if paper.section else ''}); in ganzoo it is called "
+        f"`{config.name}`."
+    )
+
+
+def _data_name(data: Mapping[str, Any]) -> str:
+    return str(data.get("label") or data.get("name") or "unnamed data")
+
+
+def _training(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Rows:
+    if "steps" in facts:
+        yield "steps", f"{facts['steps']:,} of {config.schedule.steps:,}"
+    if "images_seen" in facts:
+        yield "images seen", f"{facts['images_seen']:,}"
+    yield "batch size", str(config.schedule.batch_size)
+    if "seconds" in facts:
+        yield "time", duration(facts["seconds"])
+    if "cpu_seconds" in facts:
+        yield "processor time", duration(facts["cpu_seconds"])
+    yield "hardware", facts.get("hardware", "")
+    yield "precision", run.get("precision") or "fp32"
+    yield "seed", str(run.get("seed") or 0)
+    yield "preset", run.get("preset") or "none: the variant's own values"
+    yield "averaged weights", f"decay {config.schedule.ema:g}" if config.schedule.ema else "none"
+    yield "software", ", ".join(f"{name} {version}" for name, version in (facts.get("versions") or {}).items())
+
+
+def _data(data: Mapping[str, Any]) -> Rows:
+    yield "name", _data_name(data)
+    yield "split", data.get("split") or ""
+    yield "images", f"{data['count']:,}" if data.get("count") else ""
+    yield "resolution", _resolution(data.get("resolution"))
+    yield "classes", _listing(data.get("classes") or ())
+    yield "licence", data.get("licence") or "not stated"
+    yield "fingerprint", f"`{data['fingerprint']}`" if data.get("fingerprint") else ""
+
+
+def _resolution(value: Any) -> str:
+    sides = value if isinstance(value, list | tuple) else (value, value)
+    return " × ".join(str(side) for side in sides) if value else ""
+
+
+def _licence(data: Mapping[str, Any]) -> str:
+    licence = data.get("licence")
+    if not licence:
+        return (
+            f"{WEIGHTS_LICENCE} for the weights, subject to the terms of the data, which are not recorded: "
+            "make sure that you may pass on what was learned from them."
+        )
+    if research_only(licence):
+        return (
+            f"For non-commercial research only: the training data's terms are “{licence}”, "
+            "and the weights and their samples may not be used beyond them."
+        )
+    return f"{WEIGHTS_LICENCE} for the weights, subject to the data's terms: {licence}."
+
+
+def _score(score: Mapping[str, Any]) -> dict[str, str]:
+    value = score.get("value", "")
+    return {
+        "metric": str(score.get("metric", "")),
+        "value": number(value) if isinstance(value, float) else str(value),
+        "protocol": str(score.get("protocol", "")),
+    }
+
+
+def _limits(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
+    data, steps = facts.get("data") or {}, facts.get("steps", config.schedule.steps)
+    yield f"It makes images of {config.resolution} × {config.resolution} pixels of the kind it was trained on, nothing else."
+    if run.get("preset"):
+        yield f"It was trained with the `{run['preset']}` preset, which is smaller and shorter than the paper's setting."
+    if steps < config.schedule.steps:
+        yield f"Training ended at step {steps:,} of {config.schedule.steps:,}, so its schedules did not run out."
+    if 0 < (data.get("count") or 0) <= 10_000:
+        yield f"It saw only {plural(data['count'], 'different image')}; samples may resemble single ones closely."
+    if not config.conditional and len(data.get("classes") or ()) > 1:
+        yield "It was trained without labels: a sample's class cannot be asked for."
+    yield "Samples carry the data's biases, cover it unevenly, and show nothing and nobody real."
+
+
+def _table(rows: Rows) -> list[tuple[str, str]]:
+    """Rows that say something, safe inside a Markdown table."""
+    return [(name, str(value).replace("|", "\\|").replace("\n", " ")) for name, value in rows if value]
+
+
+def _listing(names: Iterable[str]) -> str:
+    names = [str(name) for name in names]
+    rest = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
+    return ", ".join(names[:MOST_CLASSES]) + rest

@@ -1,0 +1,70 @@
+"""What a run's folder tells, however unfinished it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganzoo.errors import GanzooError
+from ganzoo.training.logging import METRICS, read_metrics
+from ganzoo.variants import read_yaml
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as its files tell it. samples: (step, grid) oldest first. diverged: the step of a loss not finite."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    request: Mapping[str, Any]
+    data: Mapping[str, Any]
+    history: list[dict[str, Any]]
+    samples: list[tuple[int, Path]]
+    diverged: int | None
+
+    @property
+    def step(self) -> int:
+        """The last step that was logged, or whose end is otherwise known."""
+        return self.history[-1]["step"] if self.history else self.diverged or 0
+
+    @property
+    def steps(self) -> int | None:
+        """The steps its schedules span."""
+        return self.config.get("schedule", {}).get("steps")
+
+    @property
+    def loss(self) -> str:
+        """The adversarial loss by name."""
+        loss = self.config.get("loss") or ""
+        return str(loss["name"] if isinstance(loss, Mapping) else loss)
+
+    @property
+    def finished(self) -> bool:
+        return self.diverged is None and self.steps is not None and self.step >= self.steps
+
+
+def read_run(folder: str | Path) -> Record:
+    """Read a run's folder; raises GanzooError if it is none. Torn and foreign lines of its log are left out."""
+    folder = Path(folder)
+    if not (folder / "config.yaml").is_file() and not (folder / METRICS).is_file():
+        raise GanzooError(f"{folder} is no run: expected config.yaml and {METRICS} in it, as `ganzoo train` writes them")
+    stored = read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
+    history = [entry for entry in read_metrics(folder) if isinstance(entry, dict) and "step" in entry]
+    bad = [_step(file) for file in folder.glob("diverged-step-*.safetensors")]
+    return Record(
+        folder,
+        config=stored.get("config") or {},
+        request=stored.get("run") or {},
+        data=stored.get("data") or {},
+        history=history,
+        samples=sorted((_step(file), file) for file in folder.glob("samples/step-*.png")),
+        diverged=max(bad, default=None),
+    )
+
+
+def _step(file: Path) -> int:
+    digits = re.search(r"\d+", file.stem)
+    return int(digits.group()) if digits else 0

@@ -1,0 +1,41 @@
+"""The averaged copy of the networks that make images."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class EMA:
+    """Exponential moving average of ``source``'s weights and running statistics, kept in ``target``.
+
+    The decay ramps up as min(decay, (1 + t) / (10 + t)): a constant one from the first step would keep the
+    initial weights for most of a short run. Decay 0 keeps a plain copy. Buffers that are not running
+    statistics (counters, power-iteration vectors) are copied.
+    """
+
+    def __init__(self, source: nn.Module, target: nn.Module, decay: float, *, ramp: bool = True):
+        self.source, self.target, self.decay, self.ramp = source, target, decay, ramp
+        target.load_state_dict({key: source.state_dict()[key] for key in target.state_dict()})
+        target.requires_grad_(False).eval()
+        self._tensors = self._pair()
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the source's state after ``step`` steps."""
+        decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
+        averaged, current, copied, fresh = self._tensors
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+        torch._foreach_copy_(copied, fresh)
+
+    def _pair(self) -> tuple[list, list, list, list]:
+        source, averaged, current, copied, fresh = self.source.state_dict(), [], [], [], []
+        parameters = dict(self.target.named_parameters())
+        for name, value in self.target.state_dict().items():
+            if name in parameters or name.rpartition(".")[2] in ("running_mean", "running_var"):
+                averaged.append(value)
+                current.append(source[name])
+            else:
+                copied.append(value)
+                fresh.append(source[name])
+        return averaged, current, copied, fresh

@@ -1,0 +1,47 @@
+"""The machine a run uses: device, precision, determinism."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from ganzoo.errors import GanzooError
+from ganzoo.training.trainer import PRECISIONS
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` takes CUDA where it is; raises GanzooError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise GanzooError(f"unknown device '{name}'; give auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise GanzooError(f"device '{name}' is not available on this machine; use --device cpu")
+    return device
+
+
+def make_deterministic() -> None:
+    """Ask torch for deterministic algorithms only."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
+def hardware(device: torch.device) -> str:
+    """The processor a run used, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def check_precision(name: str, device: torch.device) -> str:
+    """The precision's name, if the device has it."""
+    if name not in PRECISIONS:
+        raise GanzooError(f"unknown precision '{name}'; give {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise GanzooError("precision fp16 needs CUDA; use fp32 (on a CPU also the faster one)")
+    return name

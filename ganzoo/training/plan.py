@@ -1,0 +1,152 @@
+"""What was asked of a training, and what it comes to: variant, presets, data and wishes merged and checked."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganzoo.config import Config, Resolved, resolve
+from ganzoo.data.packed import PackedDataset
+from ganzoo.data.prepare import open_dataset
+from ganzoo.errors import GanzooError
+from ganzoo.registry import ADVERSARIAL, DATASETS
+from ganzoo.training import distributed
+from ganzoo.zoo import require_classes
+
+UNBOUNDED = 2**40
+"""The number of steps while --minutes is still measuring the rate."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a training; None where nothing was said."""
+
+    variant: str | None = None
+    dataset: str | None = None
+    preset: str | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    batch_size: int | None = None
+    resolution: int | None = None
+    seed: int | None = None
+    precision: str | None = None
+    accumulate: int | None = None
+    deterministic: bool | None = None
+    fit: str | None = None
+    init_from: str | None = None
+    overrides: Mapping[str, Any] | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The configuration's overrides."""
+        named = {
+            "schedule.steps": self.steps,
+            "schedule.batch_size": self.batch_size,
+            "resolution": self.resolution,
+        }
+        return {key: value for key, value in named.items() if value is not None} | dict(self.overrides or {})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training that is fully decided."""
+
+    request: Request
+    resolved: Resolved
+    dataset: PackedDataset
+
+    @property
+    def config(self) -> Config:
+        return self.resolved.config
+
+
+def plan(request: Request) -> Plan:
+    """Decide everything a training needs, preparing the data; raises GanzooError for what cannot be done."""
+    if not request.variant:
+        raise GanzooError(
+            "no variant was named; see `ganzoo list` and try e.g. `ganzoo train wgan-gp --dataset mnist-10k`"
+        )
+    if not request.dataset:
+        raise GanzooError(
+            "no data set was named; add --dataset with a name of `ganzoo data list` or a folder of images"
+        )
+    if request.steps and request.minutes:
+        raise GanzooError("--steps and --minutes both fix the length; give one of them")
+    merged = {"family": family(request.dataset), "preset": request.preset, "overrides": request.values()}
+    config = resolve(request.variant, **merged).config
+    channels = config.image_channels if "image_channels" in request.values() else None
+    dataset = open_dataset(request.dataset, resolution=config.resolution, channels=channels, fit=request.fit or "crop")
+    facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
+    resolved = resolve(request.variant, dataset=facts, **merged)
+    resolved = with_steps(resolved, UNBOUNDED if request.minutes else resolved.config.schedule.steps)
+    require_classes(resolved.config)
+    _check_batch(resolved.config, request.accumulate or 1)
+    return Plan(request, resolved, dataset)
+
+
+def with_steps(resolved: Resolved, steps: int) -> Resolved:
+    """The configuration with schedules that span ``steps``; short runs log, sample and save more often."""
+    schedule = resolved.config.schedule
+    rhythm = {
+        name: max(1, min(getattr(schedule, name), steps // times))
+        for name, times in (("log_every", 40), ("sample_every", 10), ("checkpoint_every", 10))
+        if resolved.origins.get(f"schedule.{name}") != "command line"
+    }
+    config = resolved.config.model_copy(update={"schedule": schedule.model_copy(update=rhythm | {"steps": steps})})
+    return Resolved(config, resolved.origins)
+
+
+def refuse_contradictions(request: Request, stored: Request, schedule: Mapping[str, Any]) -> None:
+    """Refuse to resume a run with a flag that is not what it was started with; steps may grow."""
+    for field in fields(request):
+        given, before = getattr(request, field.name), getattr(stored, field.name)
+        if field.name == "steps" and given is not None:
+            if given < schedule["steps"]:
+                raise GanzooError(f"--steps {given} is below the run's {schedule['steps']}; to end early use --stop-at")
+        elif given not in (None, {}) and given != before:
+            raise GanzooError(
+                f"{_flag(field.name)} {given} contradicts the run, which was started with "
+                f"{'its default' if before is None else before}; leave it out, or start a new run with --init-from"
+            )
+
+
+def family(dataset: str) -> str | None:
+    """The family of presets a data set belongs to, None for somebody's own images."""
+    if dataset in DATASETS.names():
+        return str(DATASETS.get(dataset).family)
+    packed = Path(dataset, "dataset.json").is_file()
+    return PackedDataset.open(dataset).family if packed else None
+
+
+def command(request: Request) -> str:
+    """The command line that makes a request."""
+    words = ["ganzoo", "train", request.variant or ""]
+    for field in fields(request):
+        value = getattr(request, field.name)
+        if field.name not in ("variant", "overrides") and value not in (None, False):
+            words += [_flag(field.name)] + ([] if value is True else [str(value)])
+    for key, value in (request.overrides or {}).items():
+        words += ["-o", f"{key}={yaml.safe_dump(value, default_flow_style=True).strip().removesuffix('...').strip()}"]
+    return shlex.join(words)
+
+
+def _check_batch(config: Config, accumulate: int) -> None:
+    parts = accumulate * distributed.world_size()
+    if accumulate < 1 or config.schedule.batch_size % parts:
+        raise GanzooError(
+            f"a batch of {config.schedule.batch_size} cannot be cut into {parts} equal parts "
+            f"({distributed.world_size()} processes × {accumulate} accumulated); change --batch-size or --accumulate"
+        )
+    if accumulate > 1 and ADVERSARIAL.get(config.loss.name).batch_statistics:
+        raise GanzooError(
+            f"loss '{config.loss.name}' compares each image with its batch's mean, which --accumulate would cut into "
+            "pieces; leave --accumulate out"
+        )
+
+
+def _flag(name: str) -> str:
+    return "-o" if name == "overrides" else f"--{name.replace('_', '-')}"

@@ -1,0 +1,365 @@
+"""A training run from its request to its model: set up, play, record, survive, export."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from ganzoo import __version__
+from ganzoo.config import Resolved, resolve
+from ganzoo.data.loader import Loader
+from ganzoo.data.prepare import open_dataset
+from ganzoo.errors import Diverged, GanzooError
+from ganzoo.games.base import Game, create_game
+from ganzoo.report.card import model_card
+from ganzoo.report.html import write_report
+from ganzoo.tensors import read_tensors, save_tensors
+from ganzoo.training import distributed
+from ganzoo.training.logging import Recorder
+from ganzoo.training.machine import check_precision, hardware, make_deterministic, pick_device
+from ganzoo.training.plan import UNBOUNDED, Plan, Request, command, plan, refuse_contradictions, with_steps
+from ganzoo.training.trainer import Hook, Settings, Trainer
+from ganzoo.zoo import Model, load, save, save_grid
+
+CHECKPOINT = Path("checkpoints", "last.safetensors")
+OUT_OF_TIME = 1000
+
+
+def train(
+    variant: str | None = None,
+    *,
+    dataset: str | Path | None = None,
+    preset: str | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    stop_at: int | None = None,
+    batch_size: int | None = None,
+    resolution: int | None = None,
+    device: str = "auto",
+    precision: str | None = None,
+    compile: bool = False,
+    seed: int | None = None,
+    accumulate: int | None = None,
+    deterministic: bool | None = None,
+    fit: str | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    init_from: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    hooks: Sequence[Hook] = (),
+    quiet: bool = False,
+) -> Path:
+    """Train a variant on a data set and return the run's folder, which :func:`ganzoo.load` reads.
+
+    dataset: a name or a path. steps: the total, also when resuming; minutes instead fixes the total from a
+    measured rate. stop_at: leave a resumable run early, its schedules still spanning ``steps``. overrides:
+    configuration values by dotted key. hooks: further actions between steps; they see the trainer and must
+    not change it. On resuming, all but ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out
+    or be as they were. Raises GanzooError for anything that cannot be done, Diverged if a loss stops being
+    finite, Interrupted after a signal.
+    """
+    request = Request(
+        variant, str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
+        precision, accumulate, deterministic, fit, str(init_from) if init_from else None, overrides,
+    )  # fmt: skip
+    with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained(request):
+        if resume is not None:
+            session = Session.resume(Path(resume), request, where, compile)
+        else:
+            session = Session.start(plan(request), out, where, compile)
+        session.play(stop_at, hooks, quiet=quiet)
+    return session.run
+
+
+class Session:
+    """One process's work on a run."""
+
+    def __init__(self, run: Path, plan: Plan, device: torch.device, compile: bool, seconds: float = 0.0):
+        self.run, self.plan, self.seconds = run, plan, seconds
+        request, config = plan.request, plan.config
+        if request.deterministic:
+            make_deterministic()
+        settings = Settings(
+            seed=request.seed or 0,
+            device=str(device),
+            precision=check_precision(request.precision or "fp32", device),
+            accumulate=request.accumulate or 1,
+            compile=compile,
+        )
+        game = create_game(config, seed=settings.seed)
+        averaged = create_game(config, networks=game.sampled)
+        if request.init_from:
+            initialise(game, Path(request.init_from))
+        loader = Loader(
+            plan.dataset,
+            game.fields,
+            config.schedule.batch_size,
+            seed=settings.seed,
+            device=device,
+            mirror=config.mirror,
+        )
+        self.trainer = Trainer(game, averaged, config, loader, settings)
+
+    @classmethod
+    def start(cls, plan: Plan, out: str | Path | None, device: torch.device, compile: bool) -> Session:
+        """A new run in a folder that is empty or not there yet."""
+        run = Path(out) if out else _numbered(plan)
+        session = cls(run, plan, device, compile)
+        if distributed.rank() == 0:
+            _claim(run)
+            session.write_config()
+        distributed.barrier()
+        return session
+
+    @classmethod
+    def resume(cls, run: Path, request: Request, device: torch.device, compile: bool) -> Session:
+        """The run as its last checkpoint left it."""
+        tensors, header = _read_checkpoint(run)
+        stored = Request(**header["run"])
+        refuse_contradictions(request, stored, header["config"]["schedule"])
+        config = resolve(header["config"]).config
+        if request.steps:
+            config = with_steps(Resolved(config, {}), request.steps).config
+        dataset = open_dataset(
+            stored.dataset or "", resolution=config.resolution, channels=config.image_channels, fit=stored.fit or "crop"
+        )
+        if dataset.fingerprint != header["data"]["fingerprint"]:
+            raise GanzooError(
+                f"{stored.dataset} is not the data that {run} was trained on; restore it, or start a new run"
+            )
+        plan = Plan(replace(stored, init_from=None), Resolved(config, {}), dataset)
+        session = cls(run, plan, device, compile, header["seconds"])
+        session.plan = replace(plan, request=stored)
+        session.trainer.restore(tensors, header["trainer"])
+        return session
+
+    def play(self, stop_at: int | None, hooks: Sequence[Hook], *, quiet: bool) -> None:
+        """Train to the end, or to ``stop_at``, or until a signal; leave a checkpoint, a report and a model."""
+        trainer = self.trainer
+        chief = distributed.rank() == 0
+        self.recorder = Recorder(
+            self.run, trainer, seconds=self.seconds, quiet=quiet or not chief, advice=self._advice()
+        )
+        self.recorder.say(f"{self._title()} -> {self.run}")
+        try:
+            with signals(trainer):
+                self.checkpoint()
+                if self.plan.request.minutes and trainer.config.schedule.steps == UNBOUNDED:
+                    self._fix_length(self.plan.request.minutes)
+                until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
+                with self.recorder.live():
+                    trainer.run(until, [*self._hooks(), *hooks])
+            self.checkpoint()
+        except Diverged as error:
+            self._keep_evidence(error)
+            raise
+        if chief:
+            self._finish()
+        if trainer.interrupted not in (0, OUT_OF_TIME):
+            raise Interrupted(self.run, trainer.step, trainer.interrupted)
+        self.recorder.say(
+            f"samples {self.run}/model/samples.png\nreport  {self.run}/report.html\nmodel   {self.run}/model"
+        )
+
+    def checkpoint(self, trainer: Trainer | None = None) -> None:
+        """Save everything, if all losses were finite so far."""
+        self.trainer.check_finite()
+        if distributed.rank() == 0:
+            tensors, state = self.trainer.state()
+            save_tensors(self.run / CHECKPOINT, tensors, self._header() | {"trainer": state})
+        distributed.barrier()
+
+    def write_config(self) -> None:
+        """``config.yaml``: the merged configuration, the request and the data."""
+        header = {key: value for key, value in self._header().items() if key != "seconds"}
+        (self.run / "config.yaml").write_text(
+            yaml.safe_dump(header, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+
+    def _hooks(self) -> list[Hook]:
+        schedule, hooks = self.trainer.config.schedule, []
+        if distributed.rank() == 0:
+            hooks += [Hook(1, self.recorder.announce), Hook(schedule.sample_every, self._sample)]
+        hooks += [
+            Hook(schedule.log_every, self.recorder.record),
+            Hook(schedule.checkpoint_every, self.checkpoint, at_end=False),
+        ]
+        return hooks
+
+    def _sample(self, trainer: Trainer) -> None:
+        save_grid(trainer.averaged.preview(), self.run / "samples" / f"step-{trainer.step:08d}.png")
+
+    def _fix_length(self, minutes: float) -> None:
+        """Measure the rate, then let the schedules span what fits into the time."""
+        trainer, began = self.trainer, time.monotonic()
+        trainer.run(trainer.step + 2, [])
+        marked, first = time.monotonic(), trainer.step
+        while time.monotonic() - marked < 0.03 * 60 * minutes and not trainer.interrupted:
+            trainer.run(trainer.step + 1, [])
+        rate = (trainer.step - first) / (time.monotonic() - marked)
+        # A tenth is left for samples, checkpoints and a machine that gets busier.
+        left = 0.9 * (60 * minutes - (time.monotonic() - began))
+        steps = distributed.highest(trainer.step + max(1, int(rate * left)), trainer.device)
+        self.plan = replace(self.plan, resolved=with_steps(self.plan.resolved, steps))
+        trainer.config = self.plan.config
+        self.recorder.say(f"{minutes:g} minutes are {steps} steps here ({rate:.1f} steps a second)")
+        if distributed.rank() == 0:
+            self.write_config()
+
+    def _finish(self) -> None:
+        model = Model(self.trainer.config, self.trainer.averaged, facts=self._facts())
+        model.card = model_card(self.trainer.config, model.facts)
+        save(model, self.run / "model")
+        write_report(self.run)
+
+    def _keep_evidence(self, error: Diverged) -> None:
+        """The first batch whose loss was not finite, beside the last good checkpoint."""
+        if distributed.rank() == 0:
+            batch = self.trainer.batch(error.step)
+            save_tensors(self.run / f"diverged-step-{error.step:08d}.safetensors", batch, {"step": error.step})
+            write_report(self.run)
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "format": 1,
+            "ganzoo": __version__,
+            "config": self.plan.config.model_dump(mode="json"),
+            "run": asdict(self.plan.request),
+            "data": self._data(),
+            "seconds": self.recorder.seconds if hasattr(self, "recorder") else self.seconds,
+        }
+
+    def _data(self) -> dict[str, Any]:
+        return {"name": self.plan.dataset.name} | {
+            key: self.plan.dataset.info.get(key)
+            for key in (
+                "label",
+                "family",
+                "split",
+                "count",
+                "classes",
+                "resolution",
+                "channels",
+                "licence",
+                "fingerprint",
+            )
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        """What the model card tells."""
+        step, seen = self.trainer.step, self.trainer.step * self.trainer.batches_per_step
+        times = os.times()
+        return {
+            "run": asdict(self.plan.request) | {"command": command(self.plan.request)},
+            "data": self._data(),
+            "steps": step,
+            "images_seen": seen * self.trainer.loader.batch_size,
+            "seconds": round(self.recorder.seconds, 1),
+            "cpu_seconds": round(times.user + times.system, 1),
+            "hardware": hardware(self.trainer.device),
+            "versions": {"ganzoo": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        }
+
+    def _title(self) -> str:
+        data, config = self.plan.dataset, self.trainer.config
+        begun = f" from step {self.trainer.step}" if self.trainer.step else ""
+        size = f"{config.resolution}×{config.resolution}×{config.image_channels}"
+        return f"{config.name} on {data.label} ({data.count} images, {size}) on {self.trainer.device}{begun}"
+
+    def _advice(self) -> str:
+        if self.plan.request.preset:
+            return ""
+        return f"this is a paper-scale run; for a CPU try: {command(replace(self.plan.request, preset='cpu'))}"
+
+
+class Interrupted(GanzooError):
+    """A signal ended the run after a step; everything is saved."""
+
+    def __init__(self, run: Path, step: int, number: int):
+        super().__init__(f"stopped after step {step}, all saved; go on with: ganzoo train --resume {run}")
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def signals(trainer: Trainer) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends training after the current step, a second one at once."""
+
+    def stop(number: int, frame: Any) -> None:
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        trainer.interrupted = number
+
+    try:
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread, which is where signals arrive
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def initialise(game: Game, source: Path) -> None:
+    """Start a game's networks from a model's weights, or from a run's, discriminator included."""
+    if (source / CHECKPOINT).is_file():
+        tensors, _ = read_tensors(source / CHECKPOINT)
+        state = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("game/")}
+        state |= {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("ema/")}
+    else:
+        state = load(source).game.state_dict()
+    own = game.state_dict()
+    for name, value in state.items():
+        if name not in own or own[name].shape != value.shape:
+            raise GanzooError(
+                f"--init-from {source}: its '{name}' is of shape {tuple(value.shape)}, this training has "
+                f"{tuple(own[name].shape) if name in own else 'no such weight'}; "
+                "use the same variant, resolution and widths"
+            )
+    game.load_state_dict(own | state)
+
+
+def _numbered(plan: Plan) -> Path:
+    stem = f"{plan.config.name}-{plan.dataset.name}"
+    number = 1
+    while Path("runs", f"{stem}-{number}").exists():
+        number += 1
+    return Path("runs", f"{stem}-{number}")
+
+
+def _claim(run: Path) -> None:
+    if run.is_dir() and any(run.iterdir()):
+        raise GanzooError(f"{run} is not empty; choose another --out, or go on with it by --resume {run}")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise GanzooError(f"{run} is a file; choose another --out") from error
+
+
+def _read_checkpoint(run: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    if not run.is_dir():
+        raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
+    tensors, header = read_tensors(run / CHECKPOINT)
+    if header.get("format") != 1 or "trainer" not in header:
+        raise GanzooError(f"{run / CHECKPOINT} is not a checkpoint of this ganzoo; start a new run")
+    return tensors, header
+
+
+@contextmanager
+def _out_of_memory_explained(request: Request) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise GanzooError("out of memory; try half the --batch-size, or --accumulate 2 with the same one") from error

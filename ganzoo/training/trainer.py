@@ -1,0 +1,215 @@
+"""The training loop: the only one, for every game."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo import random
+from ganzoo.config import Config
+from ganzoo.data.loader import Loader
+from ganzoo.errors import Diverged
+from ganzoo.games.base import Batch, Game, Turn, frozen
+from ganzoo.training import distributed, health
+from ganzoo.training.checkpoint import optimizer_tensors, restore_optimizer
+from ganzoo.training.ema import EMA
+from ganzoo.training.optim import build_optimizer, clip_weights, lr_factor
+
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+NEVER = 2**62
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a game is played on a machine, apart from what it is."""
+
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"
+    accumulate: int = 1
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Something to do after every ``every``-th step, and after the last one if ``at_end``."""
+
+    every: int
+    action: Callable[[Trainer], None]
+    at_end: bool = True
+
+
+class Trainer:
+    """Plays a game: in each step every player's turn updates that player's networks.
+
+    ``averaged`` is the game whose networks carry the moving average; samples come from it. All that a run
+    is lies in ``step`` and :meth:`state`: random draws and batches follow from the seed and the step.
+    """
+
+    def __init__(self, game: Game, averaged: Game, config: Config, loader: Loader, settings: Settings):
+        self.config, self.loader, self.settings = config, loader, settings
+        self.device = torch.device(settings.device)
+        self.game = game.to(self.device, memory_format=torch.channels_last).train()
+        self.averaged = averaged.to(self.device, memory_format=torch.channels_last)
+        self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
+        self.step, self.interrupted = 0, 0
+        self.players = {turn.player: self._parameters(turn) for turn in game.turns}
+        self.optimizers = {
+            player: build_optimizer(config.optimizers[player], parameters)
+            for player, parameters in self.players.items()
+        }
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
+        self.batches_per_step = max(turn.repeat for turn in game.turns)
+        self.log: dict[str, Tensor] = {}
+        self._batch: tuple[Any, Batch] = (None, {})
+        self._first_bad_step = torch.full((), NEVER, device=self.device)
+        if settings.compile:
+            for network in game.children():
+                network.compile()
+
+    def run(self, until: int, hooks: list[Hook]) -> None:
+        """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
+        while self.step < until and not distributed.highest(self.interrupted, self.device):
+            for turn in self.game.turns_at(self.step):
+                for repeat in range(turn.repeat):
+                    self.update(turn, repeat)
+            self.step += 1
+            self.ema.update(self.step)
+            self.check_finite(certain=self.device.type == "cpu")
+            for hook in hooks:
+                if self.step % hook.every == 0 or (hook.at_end and self.step == until):
+                    hook.action(self)
+
+    def update(self, turn: Turn, repeat: int = 0) -> None:
+        """One update of a player's networks: its terms' gradients over the global batch, then its optimizer."""
+        parameters, optimizer = self.players[turn.player], self.optimizers[turn.player]
+        optimizer.zero_grad(set_to_none=True)
+        for part in range(self.settings.accumulate):
+            terms = self.terms(turn, repeat, part)
+            loss = torch.stack(list(terms.values())).sum()
+            self.scaler.scale(loss / self.settings.accumulate).backward()
+            self._note(turn, terms, loss.detach())
+        distributed.average_gradients(parameters)
+        self._apply(turn.player, optimizer, parameters)
+
+    def terms(self, turn: Turn, repeat: int, part: int) -> dict[str, Tensor]:
+        """A player's loss terms on this process's part of the global batch."""
+        number = self.batches_per_step - turn.repeat + repeat
+        batch = self._prepared(number, part)
+        with frozen(self.game, turn.networks), self._drawing(f"{number}/{turn.player}", part), self._autocast():
+            return self.game.terms(turn, batch, self.step)
+
+    def check_finite(self, *, certain: bool = True) -> None:
+        """Raise Diverged if a loss was not finite in some step; costs a wait for the device, hence ``certain``."""
+        if certain and (bad := distributed.highest(NEVER - int(self._first_bad_step), self.device)):
+            step = NEVER - bad
+            raise Diverged(
+                f"a loss stopped being finite in step {step}; the last good checkpoint is kept. "
+                "Lower the learning rate, add a penalty (-o 'penalties=[{name: r1, weight: 5}]') or change the seed",
+                step,
+            )
+
+    def batch(self, step: int, number: int = 0, part: int = 0) -> Batch:
+        """This process's rows of one of a step's batches: a function of the seed and its arguments."""
+        stream = self._stream(f"{number}/data", part, step)
+        with random.drawing_from(stream):
+            return self.loader.batch(step * self.batches_per_step + number, stream.offset, stream.rows)
+
+    def measure(self) -> dict[str, float]:
+        """The last step's terms, readings and health as numbers, averaged over the processes."""
+        batch = self._batch[1]
+        watched = self.log | self.game.readings() | health.measure(batch["images"], batch["fake"].detach())
+        return {name: float(distributed.mean(value.float())) for name, value in watched.items()}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that training carries from step to step, as tensors and JSON."""
+        tensors = {f"game/{name}": value for name, value in self.game.state_dict().items()}
+        tensors |= {f"ema/{name}": value for name, value in self.averaged.state_dict().items()}
+        for player, optimizer in self.optimizers.items():
+            state = optimizer_tensors(optimizer, self._names(player))
+            tensors |= {f"optimizer/{player}/{name}": value for name, value in state.items()}
+        return tensors, {"step": self.step, "scaler": self.scaler.state_dict()}
+
+    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Take up the state of :meth:`state`."""
+        self.game.load_state_dict(_below("game/", tensors))
+        self.averaged.load_state_dict(_below("ema/", tensors))
+        for player, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, self._names(player), _below(f"optimizer/{player}/", tensors))
+        self.step = state["step"]
+        self.scaler.load_state_dict(state["scaler"])
+
+    def _prepared(self, number: int, part: int) -> Batch:
+        """A batch with what its players share; the last one is kept, so that no forward pass is made twice."""
+        key = (self.step, number, part)
+        if self._batch[0] != key:
+            batch = self.batch(self.step, number, part)
+            wanted = torch.set_grad_enabled(self._trains_samplers(number))
+            with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
+                self._batch = key, self.game.prepare(batch)
+        return self._batch[1]
+
+    def _trains_samplers(self, number: int) -> bool:
+        """Whether a player of the image-making networks uses a step's batch ``number``."""
+        return any(
+            set(turn.networks) & set(self.game.sampled) and number >= self.batches_per_step - turn.repeat
+            for turn in self.game.turns_at(self.step)
+        )
+
+    def _apply(self, player: str, optimizer: torch.optim.Optimizer, parameters: list[torch.nn.Parameter]) -> None:
+        self.scaler.unscale_(optimizer)
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if clip := self.config.schedule.clip_gradients:
+            torch.nn.utils.clip_grads_with_norm_(parameters, clip, torch.nn.utils.get_total_norm(gradients))
+        if self._logs():
+            self.log[f"{player}/gradient_norm"] = torch.nn.utils.get_total_norm(gradients)
+        config = self.config.optimizers[player]
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * lr_factor(self.config.schedule, self.step)
+        self.scaler.step(optimizer)
+        self.scaler.update()
+        if config.weight_clip:
+            clip_weights(parameters, config.weight_clip)
+
+    def _note(self, turn: Turn, terms: dict[str, Tensor], loss: Tensor) -> None:
+        bad = torch.where(loss.isfinite(), NEVER, self.step)
+        self._first_bad_step = torch.minimum(self._first_bad_step, bad)
+        if self._logs():
+            self.log |= {f"{turn.player}/{name}": value.detach() for name, value in terms.items()}
+
+    def _logs(self) -> bool:
+        every = self.config.schedule.log_every
+        return (self.step + 1) % every == 0 or self.step + 1 == self.config.schedule.steps
+
+    def _stream(self, name: str, part: int, step: int) -> random.Stream:
+        """Draws for this process's rows of the global batch."""
+        rows = self.loader.batch_size // (self.settings.accumulate * distributed.world_size())
+        offset = (part * distributed.world_size() + distributed.rank()) * rows
+        return random.Stream(self.settings.seed, f"{step}/{name}", rows, self.loader.batch_size, offset)
+
+    @contextlib.contextmanager
+    def _drawing(self, name: str, part: int) -> Iterator[None]:
+        # Torch's own generator too: networks from elsewhere may use it.
+        torch.manual_seed(random.derive(self.settings.seed, self.step, name, part, distributed.rank()))
+        with random.drawing_from(self._stream(name, part, self.step)):
+            yield
+
+    def _autocast(self) -> torch.autocast:
+        dtype = PRECISIONS[self.settings.precision]
+        return torch.autocast(self.device.type, dtype or torch.bfloat16, enabled=dtype is not None)
+
+    def _parameters(self, turn: Turn) -> list[torch.nn.Parameter]:
+        return [p for name in turn.networks for p in self.game.get_submodule(name).parameters() if p.requires_grad]
+
+    def _names(self, player: str) -> dict[torch.nn.Parameter, str]:
+        mine = set(self.players[player])
+        return {parameter: name for name, parameter in self.game.named_parameters() if parameter in mine}
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,12 @@
+"""The models that come with ganzoo, a model directory each; finding them imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+WEIGHTS = "model.safetensors"
+
+
+def bundled_models() -> dict[str, Path]:
+    """Each bundled model's directory by name."""
+    return {file.parent.name: file.parent for file in sorted(Path(__file__).parent.glob(f"*/{WEIGHTS}"))}

@@ -1,0 +1,254 @@
+"""Models by name: create them untrained, save them, load them, make images with them. No training code."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ganzoo import __version__
+from ganzoo.config import Config, resolve
+from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.games.base import Game, create_game
+from ganzoo.tensors import read_tensors, save_tensors
+from ganzoo.weights import WEIGHTS, bundled_models
+from ganzoo.writing import new_file
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMAT = 1
+
+
+def create(
+    variant: str, *, resolution: int | None = None, image_channels: int | None = None, seed: int = 0, **overrides: Any
+) -> Game:
+    """A variant's game with untrained networks, e.g. ``create("dcgan", resolution=64).generator``.
+
+    overrides: configuration values by dotted key, with ``__`` for the dot: ``schedule__batch_size=32``;
+    ``classes=["cat", "dog"]`` for conditional variants. Raises GanzooError for what the variant cannot do.
+    """
+    values = {key.replace("__", "."): value for key, value in overrides.items()}
+    given = {"resolution": resolution, "image_channels": image_channels}
+    values |= {key: value for key, value in given.items() if value is not None}
+    config = resolve(variant, overrides=values).config
+    require_classes(config)
+    return create_game(config, seed=seed)
+
+
+def require_classes(config: Config) -> None:
+    """Refuse a conditional variant without labels to condition on."""
+    if config.conditional and not config.classes:
+        raise GanzooError(
+            f"{config.name} is conditional and needs class labels: use a data set that has them (class folders), "
+            "or add -o conditional=false where its networks allow that"
+        )
+
+
+class Model:
+    """A trained generator: ``model.sample(16, seed=0)``.
+
+    config: how it was built and trained. card: the model card's text, Markdown.
+    """
+
+    def __init__(self, config: Config, game: Game, card: str = "", facts: dict[str, Any] | None = None):
+        self.config, self.game, self.card, self.facts = config, game.eval().requires_grad_(False), card, facts or {}
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels it can be asked for; empty for an unconditional model."""
+        return self.config.classes if self.config.conditional else []
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        label: str | int | Sequence[str | int] | None = None,
+        truncation: float = 1.0,
+        batch_size: int = 64,
+    ) -> Tensor:
+        """Images as a float tensor (n, C, H, W) in [-1, 1] on the CPU.
+
+        The same seed gives the same images on the CPU, however they are batched. seeds: one seed per image
+        instead. label: a class name or number for all, or one for each image; drawn uniformly if left out.
+        truncation: below 1, images are more typical and less varied. Raises GanzooError for unknown labels.
+        """
+        options: dict[str, Any] = {"label": label, "truncation": truncation, "batch_size": batch_size}
+        return torch.cat(list(self.batches(n, seed=seed, seeds=seeds, **options))).contiguous()
+
+    def batches(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        label: str | int | Sequence[str | int] | None = None,
+        truncation: float = 1.0,
+        batch_size: int = 64,
+    ) -> Iterator[Tensor]:
+        """The images of :meth:`sample`, a batch at a time."""
+        n = n if seeds is None else len(seeds)
+        if n < 1 or batch_size < 1:
+            raise GanzooError(f"{min(n, batch_size)} images were asked for; give a number from 1 up")
+        labels = self._labels(label, n)
+        for start in range(0, n, batch_size):
+            stop = min(start + batch_size, n)
+            yield self.game.sample(
+                stop - start,
+                seed=seed,
+                seeds=None if seeds is None else seeds[start:stop],
+                labels=None if labels is None else labels[start:stop],
+                truncation=truncation,
+                start=start,
+            ).cpu()
+
+    def images(self, n: int = 1, **options: Any) -> list[Image.Image]:
+        """The same as PIL images; options as for :meth:`sample`."""
+        return to_images(self.sample(n, **options))
+
+    def interpolate(
+        self,
+        points: int = 4,
+        frames: int = 16,
+        *,
+        seed: int = 0,
+        label: str | int | Sequence[str | int] | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        """A closed walk through the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1].
+
+        Latents are interpolated on the sphere they lie on where they are normal, else linearly. label: one for
+        all frames, or one for each; drawn for each point if left out.
+        """
+        if points < 2 or frames < 1:
+            raise GanzooError("an interpolation needs at least 2 points and 1 frame between them")
+        labels = self._labels(label, points * frames)
+        return self.game.interpolate(points, frames, seed=seed, labels=labels, truncation=truncation).cpu()
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move the networks; samples still arrive on the CPU."""
+        self.game.to(device)
+        return self
+
+    def __repr__(self) -> str:
+        kind = f"{len(self.classes)} classes" if self.classes else "unconditional"
+        size = f"{self.config.resolution}×{self.config.resolution}×{self.config.image_channels}"
+        return f"Model({self.config.name}, {size}, {kind})"
+
+    def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:
+        if label is None:
+            return None
+        if not self.classes:
+            raise GanzooError(f"this {self.config.name} was trained without labels; leave the label out")
+        each = [label] * n if isinstance(label, str | int) else list(label)
+        if len(each) != n:
+            raise GanzooError(f"{len(each)} labels were given for {n} images; give one, or one for each image")
+        return torch.tensor([self._class_number(item) for item in each])
+
+    def _class_number(self, label: str | int) -> int:
+        names = self.classes
+        if isinstance(label, str) and label in names:
+            return names.index(label)
+        # Where classes are called by numbers, "1" is a name and not a position.
+        if (isinstance(label, int) or not any(name.isdecimal() for name in names)) and str(label).isdecimal():
+            if int(label) < len(names):
+                return int(label)
+        raise UnknownName("label", str(label), names)
+
+
+def save(model: Model, folder: str | Path, *, full: dict[str, Tensor] | None = None) -> Path:
+    """Write a model directory: weights with the configuration inside, ``config.json``, card and sample grid."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    header = {"format": FORMAT, "ganzoo": __version__, "config": model.config.model_dump(mode="json")}
+    save_tensors(folder / WEIGHTS, model.game.state_dict() | (full or {}), header)
+    readable = json.dumps(header | {"facts": model.facts}, indent=2, sort_keys=True)
+    (folder / "config.json").write_text(readable + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(model.card, encoding="utf-8")
+    save_grid(model.game.preview().cpu(), folder / "samples.png")
+    return folder
+
+
+def load(name_or_path: str | Path) -> Model:
+    """A model from a run, a model directory or a ``.safetensors`` file.
+
+    Raises GanzooError if there is none, or if the file is damaged, foreign or from a newer ganzoo.
+    """
+    file = weights_file(name_or_path)
+    tensors, header = read_tensors(file)
+    if not isinstance(header.get("format"), int) or not isinstance(header.get("config"), dict):
+        raise GanzooError(f"{file} is not a ganzoo model; point at a run's model/ folder")
+    if header["format"] > FORMAT:
+        raise GanzooError(f"{file} was written by a newer ganzoo ({header.get('ganzoo')}); upgrade to load it")
+    config = resolve(header["config"]).config
+    names = {name.partition(".")[0] for name in tensors}
+    game = create_game(config, networks=[network for network in config.networks if network in names])
+    try:
+        game.load_state_dict(
+            {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+        )
+    except RuntimeError as error:
+        reason = textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …")
+        raise GanzooError(f"{file} does not fit its own configuration: {reason}") from error
+    return Model(config, game, *_card_and_facts(file.parent))
+
+
+def weights_file(name_or_path: str | Path) -> Path:
+    """The weights of a run, a model directory, a file or a bundled model; raises GanzooError if there are none."""
+    path = Path(name_or_path)
+    for candidate in (path, path / WEIGHTS, path / "model" / WEIGHTS):
+        if candidate.is_file():
+            return candidate
+    if str(path) in bundled_models():
+        return bundled_models()[str(path)] / WEIGHTS
+    if path.exists():
+        raise GanzooError(f"{path} holds no model: expected {WEIGHTS} in it or in its model/ folder")
+    raise UnknownName("model or path", str(path), list_models())
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the models that come with ganzoo and match a shell pattern."""
+    return [name for name in bundled_models() if fnmatchcase(name, pattern)]
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float (N, C, H, W) in [-1, 1] -> uint8, by the rounding the scoring protocols state."""
+    return images.mul(127.5).add(128).clamp(0, 255).to(torch.uint8)
+
+
+def to_images(images: Tensor) -> list[Image.Image]:
+    """Float (N, C, H, W) in [-1, 1] -> PIL images, gray or colour."""
+    from PIL import Image
+
+    arrays = to_uint8(images).permute(0, 2, 3, 1).cpu().numpy()
+    return [Image.fromarray(a[:, :, 0] if a.shape[2] == 1 else a) for a in arrays]
+
+
+def save_grid(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:
+    """Write images (N, C, H, W) in [-1, 1] as one PNG grid, as square as it gets."""
+    from PIL import Image
+    from torchvision.utils import make_grid
+
+    grid = make_grid(to_uint8(images), nrow=columns or max(1, round(len(images) ** 0.5)), padding=2)
+    with new_file(path) as temporary:
+        Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary, format="PNG")
+    return Path(path)
+
+
+def _card_and_facts(folder: Path) -> tuple[str, dict[str, Any]]:
+    card, readable = folder / "README.md", folder / "config.json"
+    try:
+        stored = json.loads(readable.read_text(encoding="utf-8")) if readable.is_file() else {}
+        return card.read_text(encoding="utf-8") if card.is_file() else "", dict(stored.get("facts") or {})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise GanzooError(
+            f"{readable} or {card.name} beside it is damaged ({error}); the weights load without them"
+        ) from error
