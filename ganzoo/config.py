@@ -79,7 +79,6 @@ class Schedule(Strict):
     log_every: int = Field(50, gt=0)
     sample_every: int = Field(1000, gt=0)
     checkpoint_every: int = Field(1000, gt=0)
-    eval_every: int | None = Field(None, gt=0)
 
 
 class Config(Strict):

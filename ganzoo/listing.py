@@ -22,7 +22,7 @@ from ganzoo.registry import ADVERSARIAL, DATASETS, EXTRACTORS, GAMES, NETWORKS, 
 from ganzoo.variants import list_variants, read_variant
 from ganzoo.weights import bundled_models
 
-SEE = re.compile(r"See :func:`(\w+)`")
+SEE = re.compile(r"See :func:`(\w+)`[.;]?")
 SHOWN_APART = ("name", "title", "paper", "deviations")
 
 
@@ -100,25 +100,27 @@ def _dataset_row(name: str) -> dict[str, Any]:
 
 
 def _component_row(registry: Registry, name: str) -> dict[str, Any]:
-    file = registry.source(name)
-    doc = _documented(file, registry.constant).get(name) if file else inspect.getdoc(registry.get(name))
-    return {"description": (doc or "").partition("\n")[0]}
+    documented = _documented(registry.folder, registry.constant)
+    doc = documented[name] if name in documented else _doc(registry.get(name))
+    return {"description": _plain(doc.partition("\n")[0])}
 
 
 @cache
-def _documented(file: Path, constant: str) -> dict[str, str]:
-    """Docstrings of what a source file registers, by name; one that only refers to a function has that one's."""
-    body = [
-        node for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-    ]  # fmt: skip
-    docs = {node.name: ast.get_docstring(node) or "" for node in body}
+def _documented(folder: Path, constant: str) -> dict[str, str]:
+    """Docstrings of what a folder's source registers, by name; one that only refers to a function has that one's."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.py"))]
+    body = [node for tree in trees for node in tree.body]
+    definitions = [node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    docs = {node.name: ast.get_docstring(node) or "" for node in definitions}
+    docs |= {name: docs.get(see[1], doc) for name, doc in docs.items() if (see := SEE.match(doc))}
     found = {}
-    for node in body:
-        reference = SEE.match(docs[node.name])
-        doc = docs.get(reference[1], "") if reference else docs[node.name]
-        found.update({name: doc for call in node.decorator_list if (name := _registered(call, constant))})
-    return found
+    for node in definitions:
+        for decorator in node.decorator_list:
+            found[_registered(decorator, constant)] = docs[node.name]
+    for statement in body:  # REGISTRY.register("name")(Class)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and statement.value.args:
+            found[_registered(statement.value.func, constant)] = docs.get(ast.unparse(statement.value.args[0]), "")
+    return {name: doc for name, doc in found.items() if name}
 
 
 def _registered(call: ast.expr, constant: str) -> str | None:
@@ -128,15 +130,19 @@ def _registered(call: ast.expr, constant: str) -> str | None:
     return None
 
 
+def _plain(doc: str) -> str:
+    """A docstring's line without its markup."""
+    return SEE.sub("", doc).replace("``", "").strip()
+
+
 def _describe_variant(
     name: str, dataset: str | None = None, preset: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     from ganzoo.config import resolve
 
     family, facts = _data_facts(dataset) if dataset else (None, {})
-    given = {"family": family, "dataset": facts, "overrides": overrides}
-    resolved, plain = resolve(name, preset=preset, **given), resolve(name, **given)
-    variant = read_variant(name)
+    meet = partial(resolve, name, family=family, dataset=facts, overrides=overrides)
+    resolved, plain, variant = meet(preset=preset), meet(), read_variant(name)
     configuration = _flat(resolved.config)
     return {
         "title": resolved.config.title,
@@ -148,7 +154,7 @@ def _describe_variant(
         },
         "dataset_presets": sorted(variant.get("presets") or {}),
         "machine_presets": {
-            machine: _changes(_flat(plain.config), _flat(resolve(name, preset=machine, **given).config))
+            machine: _changes(_flat(plain.config), _flat(meet(preset=machine).config))
             for machine in variant.get("machine_presets") or {}
         },
     }
@@ -206,6 +212,7 @@ def _describe_dataset(name: str) -> dict[str, Any]:
 
     dataset = DATASETS.get(name)
     facts = {key: value for key, value in asdict(dataset).items() if key not in ("name", "kind", "sources")}
+    facts["resolution"] = _dataset_row(name)["resolution"]
     files = [{"file": source.file, "bytes": source.size, "sha256": source.sha256} for source in dataset.sources]
     prepared = [str(pack["folder"]) for pack in find_packs(name)]
     return facts | {"contents": dataset.kind, "files": files, "prepared": prepared}

@@ -79,11 +79,14 @@ def _draw(draw: Callable[..., Tensor], shape: tuple[int, ...], device: torch.dev
     if stream is None:
         return draw(shape, device=device)
     stream.draws += 1
-    rows = _sample_rows if isinstance(stream, Samples) else _batch_rows
-    return rows(stream, draw, shape, device)
+    if isinstance(stream, Samples):
+        return _sample_rows(stream, draw, shape, device)
+    return _batch_rows(stream, draw, shape, device)
 
 
-def _batch_rows(stream: Stream, draw: Callable[..., Tensor], shape: tuple[int, ...], device) -> Tensor:
+def _batch_rows(
+    stream: Stream, draw: Callable[..., Tensor], shape: tuple[int, ...], device: torch.device | str
+) -> Tensor:
     own = generator(stream.seed, stream.name, stream.draws, device=device)
     # A pass over real and fake images together asks for several rows per example.
     passes, rest = divmod(shape[0], stream.rows)
@@ -93,7 +96,9 @@ def _batch_rows(stream: Stream, draw: Callable[..., Tensor], shape: tuple[int, .
     return everyone[:, stream.offset : stream.offset + stream.rows].flatten(0, 1)
 
 
-def _sample_rows(stream: Samples, draw: Callable[..., Tensor], shape: tuple[int, ...], device) -> Tensor:
+def _sample_rows(
+    stream: Samples, draw: Callable[..., Tensor], shape: tuple[int, ...], device: torch.device | str
+) -> Tensor:
     # Drawn on the CPU, so that a seed means the same image on every device.
     rows = [draw(shape[1:], generator=generator(seed, "sample", index, stream.draws)) for seed, index in stream.seeds]
     return torch.stack(rows).to(device)

@@ -82,21 +82,20 @@ class Registry:
                 f"{self.kind} '{name}' cannot be built with {values or 'its defaults'}: {error}"
             ) from error
 
-    def source(self, name: str) -> Path | None:
-        """The file of ganzoo that registers ``name``, None for a plugin's."""
-        module = self._builtin().get(name)
-        return Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py") if module else None
+    @property
+    def folder(self) -> Path:
+        """Where the source files are that register ganzoo's own components."""
+        return Path(__file__).parent.joinpath(*self.package.split(".")[1:])
 
     def _builtin(self) -> dict[str, str]:
         if self._modules is None:
-            self._modules = _scan(self.constant, self.package)
+            self._modules = _scan(self.constant, self.package, self.folder)
         return self._modules
 
 
-def _scan(constant: str, package: str) -> dict[str, str]:
+def _scan(constant: str, package: str, folder: Path) -> dict[str, str]:
     """Map each name registered in a ganzoo package's source text to the module that registers it."""
     pattern = re.compile(rf'^\s*@?{constant}\.register\(\s*"([^"]+)"', re.MULTILINE)
-    folder = Path(__file__).parent.joinpath(*package.split(".")[1:])
     return {
         name: f"{package}.{file.stem}"
         for file in sorted(folder.glob("*.py"))

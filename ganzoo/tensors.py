@@ -25,7 +25,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str,
     # clone: safetensors refuses tensors that share memory.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
+        # safetensors makes its files private; this one gets the permissions any other new file has.
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(plain, temporary, metadata=metadata)
+        temporary.chmod(mode)
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)

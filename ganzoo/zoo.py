@@ -158,9 +158,9 @@ class Model:
         if isinstance(label, str) and label in names:
             return names.index(label)
         # Where classes are called by numbers, "1" is a name and not a position.
-        if (isinstance(label, int) or not any(name.isdecimal() for name in names)) and str(label).isdecimal():
-            if int(label) < len(names):
-                return int(label)
+        position = isinstance(label, int) or not any(name.isdecimal() for name in names)
+        if position and str(label).isdecimal() and int(label) < len(names):
+            return int(label)
         raise UnknownName("label", str(label), names)
 
 
@@ -211,7 +211,8 @@ def weights_file(name_or_path: str | Path) -> Path:
         return bundled_models()[str(path)] / WEIGHTS
     if path.exists():
         raise GanzooError(f"{path} holds no model: expected {WEIGHTS} in it or in its model/ folder")
-    raise UnknownName("model or path", str(path), list_models())
+    near = (str(each) for each in path.parent.glob("*") if (each / WEIGHTS).is_file() or (each / "model").is_dir())
+    raise UnknownName("model or path", str(path), [*list_models(), *near])
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -250,5 +251,5 @@ def _card_and_facts(folder: Path) -> tuple[str, dict[str, Any]]:
         return card.read_text(encoding="utf-8") if card.is_file() else "", dict(stored.get("facts") or {})
     except (ValueError, TypeError, AttributeError) as error:
         raise GanzooError(
-            f"{readable} or {card.name} beside it is damaged ({error}); the weights load without them"
+            f"{readable} or {card.name} beside it is damaged ({error}); delete it, the weights do not need it"
         ) from error

@@ -20,7 +20,7 @@ from ganzoo.home import offline
 
 Progress = Callable[[str, int, int], None]
 BLOCK = 1 << 16
-ATTEMPTS = 3  # per mirror, as long as each brings the file further
+ATTEMPTS = 100  # per mirror, as long as each brings the file further
 _MAGIC = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".zip": b"PK", ".npz": b"PK", ".xz": b"\xfd7zXZ"}
 
 
@@ -75,20 +75,16 @@ def _from_any_mirror(source: Source, target: Path, name: str, patience: Patience
     """Each mirror once; then those that were merely slow, however slow."""
     part = target.with_name(f".{target.name}.part")
     failures: dict[str, str] = {}
-    slow: list[str] = []
-    for url in source.mirrors:
-        failed = _from_mirror(url, source, part, patience, progress)
+    unhurried = Patience(patience.timeout, slow_after=float("inf"))
+    attempts = [(url, patience) for url in source.mirrors]
+    for url, limits in attempts:
+        failed = _from_mirror(url, source, part, limits, progress)
         if not failed:
             part.replace(target)
             return
         failures[url] = str(failed)
-        slow += [url] if failed.slow else []
-    for url in slow:
-        failed = _from_mirror(url, source, part, Patience(patience.timeout, float("inf")), progress)
-        if not failed:
-            part.replace(target)
-            return
-        failures[url] = str(failed)
+        if failed.slow:
+            attempts.append((url, unhurried))
     tried = "; ".join(f"{url}: {reason}" for url, reason in failures.items()) or "it has no mirrors"
     raise GanzooError(f"could not download {source.file} ({tried}); {_by_hand(source, target, name)}")
 
@@ -100,11 +96,13 @@ def _from_mirror(
     for _ in range(ATTEMPTS):
         before = _length(part)
         try:
-            _fetch(url, source, part, patience, progress)
+            if not before or before != source.size:
+                _fetch(url, source, part, patience, progress)
         except _MirrorFailed as failure:
             if not failure.resumable:
                 part.unlink(missing_ok=True)
-            if failure.slow or not failure.resumable or _length(part) <= before:
+            afresh = before and not failure.resumable
+            if failure.slow or not (afresh or _length(part) > before):
                 return failure
             continue
         reason = _wrong(source, part)

@@ -55,7 +55,7 @@ def writing_to(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(folder) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise GanzooError(
                 f"cannot write to {folder} ({error.strerror}); set GANZOO_HOME to a folder you can write to"
             ) from error

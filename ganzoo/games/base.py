@@ -58,8 +58,12 @@ class Game(nn.Module):
         """What to watch in the discriminator's last turn; scalars on the device."""
         return {}
 
-    def sample(self, n: int, *, seed: int = 0, **options: Any) -> Tensor:
+    def sample(self, n: int, *args: Any, **options: Any) -> Tensor:
         """Images (n, C, H, W) in [-1, 1]; sample i of a seed depends on nothing but (seed, i)."""
+        raise NotImplementedError
+
+    def interpolate(self, points: int, frames: int, *args: Any, **options: Any) -> Tensor:
+        """Images (points · frames, C, H, W) in [-1, 1] on a closed walk through ``points`` samples."""
         raise NotImplementedError
 
     def preview(self, n: int = 64) -> Tensor:

@@ -26,6 +26,8 @@ class ImageGame(Game):
     """
 
     sampled = ("generator",)
+    generator: nn.Module
+    discriminator: nn.Module
 
     def __init__(self, config: Config, networks: Mapping[str, Component], class_weight: float = 1.0):
         super().__init__()
@@ -133,15 +135,16 @@ class _Critic:
 
     def __init__(self, discriminator: nn.Module, labels: Tensor | None, judged: int):
         self.discriminator, self.labels = discriminator, labels
-        self.open_rows = judged * len(labels) if labels is not None and hasattr(discriminator, "heads") else 0
+        self.heads = getattr(discriminator, "heads", None)
+        self.open_rows = judged * len(labels) if labels is not None and self.heads else 0
         self.class_logits: list[Tensor] = []
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.labels is None:
             return self.discriminator(images)
-        if not hasattr(self.discriminator, "heads"):
+        if self.heads is None:
             return self.discriminator(images, _tile(self.labels, len(images)))
-        logits, class_logits = self.discriminator.heads(images)
+        logits, class_logits = self.heads(images)
         if self.open_rows > 0:
             self.class_logits.append(class_logits)
             self.open_rows -= len(images)

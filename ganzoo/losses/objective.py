@@ -37,7 +37,7 @@ class AdversarialObjective:
     def generator_terms(self, critic: Critic, fake: Tensor, real: Tensor | None = None) -> Terms:
         """The generator's terms on a batch of its images."""
         fake_logits = as_list(critic(fake))
-        if not self.loss.needs_real:
+        if not self.loss.needs_real or real is None:
             return {"adversarial": _average(self.loss.generator, fake_logits)}
         with torch.no_grad():
             real_logits = as_list(critic(real))

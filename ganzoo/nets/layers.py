@@ -69,11 +69,11 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, spectral_norm: bool = False):
         super().__init__()
         inner = max(channels // 8, 1)
-        # A key's bias would add the same number to all scores of a query, which the softmax cancels.
-        self.query = nn.Conv2d(channels, inner, 1)
+        # Without biases: softmax cancels a key's, and a batch norm further on cancels a value's or an output's.
+        self.query = nn.Conv2d(channels, inner, 1, bias=False)
         self.key = nn.Conv2d(channels, inner, 1, bias=False)
-        self.value = nn.Conv2d(channels, inner, 1)
-        self.output = nn.Conv2d(inner, channels, 1)
+        self.value = nn.Conv2d(channels, inner, 1, bias=False)
+        self.output = nn.Conv2d(inner, channels, 1, bias=False)
         self.scale = nn.Parameter(torch.zeros(()))
         spectral(self, spectral_norm)
 
@@ -83,7 +83,7 @@ class SelfAttention(nn.Module):
         value = F.max_pool2d(self.value(x), 2).flatten(2)
         # Written out because torch's fused attention has no second derivative, which penalties need.
         weights = torch.softmax(query.transpose(1, 2) @ key, dim=-1)
-        attended = (value @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])
+        attended = (weights @ value.transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
         return x + self.scale * self.output(attended)
 
 

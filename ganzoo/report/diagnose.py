@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ganzoo.report.advice import Advice, advise
 from ganzoo.report.meaning import PHASES
 from ganzoo.report.record import Record, read_run
 from ganzoo.report.words import duration, number, plural
 from ganzoo.training import health
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Something to try: why, and the flags or the command for it."""
-
-    why: str
-    flags: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ def judge(record: Record) -> Diagnosis:
         phase=health.phase(record.history),
         verdicts=list(troubles.values()),
         observations=list(_observations(record, troubles)),
-        advice=list(_advice(record, troubles)),
+        advice=list(advise(record, troubles)),
         latest={key: _plain(value) for key, value in record.history[-1].items()} if record.history else {},
     )
 
@@ -81,18 +73,10 @@ def _summary(record: Record) -> str:
     if not record.history:
         return "Nothing is logged yet"
     last = record.history[-1]
-    speed = median(record_values(record, "images_per_second") or [0.0])
+    speed = median(record.values("images_per_second") or [0.0])
     done = "Finished" if record.finished else "Unfinished or still running"
-    return (
-        f"{done}: {record.step:,}{total} steps in {duration(last.get('seconds', 0.0))}"
-        + (f", {number(speed)} images a second" if speed else "")
-    )  # fmt: skip
-
-
-def record_values(record: Record, key: str) -> list[float]:
-    """The finite values that were logged under a key, oldest first."""
-    values = (entry.get(key) for entry in record.history)
-    return [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+    rate = f", {number(speed)} images a second" if speed else ""
+    return f"{done}: {record.step:,}{total} steps in {duration(last.get('seconds', 0.0))}{rate}"
 
 
 def _observations(record: Record, troubles: Mapping[str, str]) -> Iterator[str]:
@@ -103,11 +87,11 @@ def _observations(record: Record, troubles: Mapping[str, str]) -> Iterator[str]:
     yield from _earlier_trouble(record, troubles)
     yield from _reading(record)
     for player in sorted(key.partition("/")[0] for key in record.history[-1] if key.endswith("/adversarial")):
-        yield from _trend(f"The {player}'s adversarial loss", record_values(record, f"{player}/adversarial"))
-        yield from _growth(player, record_values(record, f"{player}/gradient_norm"))
-    if diversity := record_values(record, "diversity"):
+        yield from _trend(f"The {player}'s adversarial loss", record.values(f"{player}/adversarial"))
+        yield from _growth(player, record.values(f"{player}/gradient_norm"))
+    if diversity := record.values("diversity"):
         yield f"Samples are {_late(diversity):.0%} as varied as the data."
-    yield from _slowdown(record_values(record, "images_per_second"))
+    yield from _slowdown(record.values("images_per_second"))
 
 
 def _earlier_trouble(record: Record, troubles: Mapping[str, str]) -> Iterator[str]:
@@ -118,10 +102,10 @@ def _earlier_trouble(record: Record, troubles: Mapping[str, str]) -> Iterator[st
 
 
 def _reading(record: Record) -> Iterator[str]:
-    real, fake = record_values(record, "d_real"), record_values(record, "d_fake")
+    real, fake = record.values("d_real"), record.values("d_fake")
     if real and fake:
         yield f"D(x) is {_late(real):.2f} and D(G(z)) {_late(fake):.2f} of late; they began at {_early(real):.2f} and {_early(fake):.2f}."
-    yield from _trend("The critic's gap between real and generated images", record_values(record, "critic_gap"))
+    yield from _trend("The critic's gap between real and generated images", record.values("critic_gap"))
 
 
 def _trend(what: str, values: list[float]) -> Iterator[str]:
@@ -153,92 +137,6 @@ def _early(values: list[float]) -> float:
 
 def _late(values: list[float]) -> float:
     return median(values[-max(1, len(values) // 10) :])
-
-
-def _advice(record: Record, troubles: Mapping[str, str]) -> Iterator[Advice]:
-    config, folder = record.config, shlex.quote(str(record.folder))
-    remedies = {
-        "divergence": _against_divergence,
-        "collapse": _against_collapse,
-        "vanished": _against_vanishing,
-        "dominance": _against_dominance,
-        "chance": _against_chance,
-        "saturation": _against_saturation,
-    }
-    given = {advice.flags: advice for trouble in troubles for advice in remedies[trouble](config, record.request)}
-    if record.history and not record.finished and record.diverged is None:
-        yield Advice("go on from the last checkpoint", f"ganzoo train --resume {folder}")
-    if record.finished and not troubles and record.steps:
-        yield Advice("look at what it makes", f"ganzoo sample {folder} -n 64 --out grid.png")
-        yield Advice("train for longer", f"ganzoo train --resume {folder} --steps {2 * record.steps}")
-    yield from given.values()
-
-
-Remedies = Iterator[Advice]
-
-
-def _against_divergence(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:
-    if request.get("precision") not in (None, "fp32"):
-        yield Advice("half precision may overflow", "--precision fp32")
-    yield from _slower(config, "discriminator")
-    yield from _slower(config, "generator")
-    yield from _penalty(config)
-    if not config.get("schedule", {}).get("clip_gradients"):
-        yield Advice("bound single bad steps", "-o schedule.clip_gradients=10")
-
-
-def _against_collapse(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:
-    yield from _penalty(config)
-    yield from _slower(config, "generator")
-    if batch := config.get("schedule", {}).get("batch_size"):
-        yield Advice("show the discriminator more images at a time", f"--batch-size {2 * batch}")
-    yield Advice("some collapses are bad luck", f"--seed {(request.get('seed') or 0) + 1}")
-
-
-def _against_vanishing(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:
-    if _name(config.get("loss")) == "minimax":
-        yield Advice("the minimax loss starves a losing generator", "-o loss=non-saturating")
-    else:
-        yield from _against_dominance(config, request)
-
-
-def _against_dominance(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:
-    repeats = config.get("schedule", {}).get("discriminator_steps", 1)
-    if repeats > 1:
-        yield Advice("let the discriminator move less often", f"-o schedule.discriminator_steps={repeats // 2}")
-    yield from _slower(config, "discriminator")
-    yield from _penalty(config)
-
-
-def _against_chance(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:
-    repeats = config.get("schedule", {}).get("discriminator_steps", 1)
-    yield Advice("let the discriminator move more often", f"-o schedule.discriminator_steps={repeats + 1}")
-    yield from _slower(config, "generator")
-
-
-def _against_saturation(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:
-    yield from _slower(config, "generator")
-
-
-def _slower(config: Mapping[str, Any], player: str) -> Remedies:
-    lr = config.get("optimizers", {}).get(player, {}).get("lr")
-    if lr:
-        yield Advice(f"halve the {player}'s learning rate", f"-o optimizers.{player}.lr={lr / 2:g}")
-
-
-def _penalty(config: Mapping[str, Any]) -> Remedies:
-    if config.get("penalties") or _batch_norm(config):
-        return
-    yield Advice("keep the discriminator smooth", "-o 'penalties=[{name: r1, weight: 5}]'")
-
-
-def _batch_norm(config: Mapping[str, Any]) -> bool:
-    """Whether the discriminator says that it has batch norm, with which per-sample penalties are refused."""
-    return config.get("networks", {}).get("discriminator", {}).get("norm") == "batch"
-
-
-def _name(component: Any) -> str:
-    return str(component.get("name") if isinstance(component, Mapping) else component or "")
 
 
 def in_words(diagnosis: Diagnosis) -> str:

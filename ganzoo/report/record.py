@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ class Record:
     @property
     def finished(self) -> bool:
         return self.diverged is None and self.steps is not None and self.step >= self.steps
+
+    def values(self, key: str) -> list[float]:
+        """The finite values that were logged under a key, oldest first."""
+        values = (entry.get(key) for entry in self.history)
+        return [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
 
 
 def read_run(folder: str | Path) -> Record:

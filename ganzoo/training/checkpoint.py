@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]) -> dict[str, Tensor]:
+def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
     """An optimizer's state as ``<parameter>/<state>`` tensors."""
     return {
         f"{names[parameter]}/{key}": torch.as_tensor(value)
@@ -19,7 +19,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parame
 
 
 def restore_optimizer(
-    optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str], tensors: Mapping[str, Tensor]
+    optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]
 ) -> None:
     """Put the state of :func:`optimizer_tensors` back."""
     found: dict[str, dict[str, Tensor]] = {}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganzoo.training import health
+from ganzoo.training import distributed, health
 from ganzoo.training.trainer import Trainer
 
 METRICS = "metrics.jsonl"
@@ -19,11 +19,16 @@ SLOW_CPU_SECONDS = 86_400
 
 
 class Recorder:
-    """Writes and shows what the trainer measures. ``seconds``: the run's training time before this process."""
+    """Writes and shows what the trainer measures; on all processes but the first it only takes part in measuring.
+
+    seconds: the run's training time before this process. advice: what to say where a CPU would need days.
+    """
 
     def __init__(self, run: Path, trainer: Trainer, *, seconds: float = 0.0, quiet: bool = False, advice: str = ""):
-        self.run, self.trainer, self.quiet, self.advice = run, trainer, quiet, advice
-        self.history = read_metrics(run, trainer.step)
+        self.run, self.trainer, self.advice = run, trainer, advice
+        self.writes = distributed.rank() == 0
+        self.quiet = quiet or not self.writes
+        self.history = read_metrics(run, trainer.step) if self.writes else []
         self._before, self._began, self._first_step = seconds, time.monotonic(), trainer.step
         self._marked = (self._began, trainer.step)
         self._bar: Any = None
@@ -38,6 +43,8 @@ class Recorder:
     def record(self, trainer: Trainer) -> None:
         """Measure, judge, write and show one entry."""
         entry = self._position() | trainer.measure()
+        if not self.writes:
+            return
         self.history.append(entry)
         entry |= {"phase": health.phase(self.history), "verdicts": health.verdicts(self.history)}
         self._safely("metrics", lambda: self._append(entry))
@@ -158,7 +165,7 @@ def _bar(total: int) -> Iterator[Callable[[int, str | None], None]]:
         task = progress.add_task("starting", total=total)
 
         def show(step: int, text: str | None) -> None:
-            progress.update(task, completed=step, **({"description": text} if text else {}))
+            progress.update(task, completed=step, description=text)
 
         yield show
 

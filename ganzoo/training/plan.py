@@ -76,7 +76,11 @@ def plan(request: Request) -> Plan:
         )
     if request.steps and request.minutes:
         raise GanzooError("--steps and --minutes both fix the length; give one of them")
-    merged = {"family": family(request.dataset), "preset": request.preset, "overrides": request.values()}
+    merged: dict[str, Any] = {
+        "family": family(request.dataset),
+        "preset": request.preset,
+        "overrides": request.values(),
+    }
     config = resolve(request.variant, **merged).config
     channels = config.image_channels if "image_channels" in request.values() else None
     dataset = open_dataset(request.dataset, resolution=config.resolution, channels=channels, fit=request.fit or "crop")
@@ -92,8 +96,8 @@ def with_steps(resolved: Resolved, steps: int) -> Resolved:
     """The configuration with schedules that span ``steps``; short runs log, sample and save more often."""
     schedule = resolved.config.schedule
     rhythm = {
-        name: max(1, min(getattr(schedule, name), steps // times))
-        for name, times in (("log_every", 40), ("sample_every", 10), ("checkpoint_every", 10))
+        name: max(least, min(getattr(schedule, name), steps // times))
+        for name, times, least in (("log_every", 40, 5), ("sample_every", 10, 1), ("checkpoint_every", 10, 1))
         if resolved.origins.get(f"schedule.{name}") != "command line"
     }
     config = resolved.config.model_copy(update={"schedule": schedule.model_copy(update=rhythm | {"steps": steps})})

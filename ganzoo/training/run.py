@@ -33,6 +33,8 @@ from ganzoo.zoo import Model, load, save, save_grid
 
 CHECKPOINT = Path("checkpoints", "last.safetensors")
 OUT_OF_TIME = 1000
+"""Stands beside the signals' numbers: --minutes are over."""
+Checkpoint = tuple[dict[str, torch.Tensor], dict[str, Any]]
 
 
 def train(
@@ -72,20 +74,29 @@ def train(
         variant, str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
         precision, accumulate, deterministic, fit, str(init_from) if init_from else None, overrides,
     )  # fmt: skip
-    with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained(request):
+    with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():
         if resume is not None:
-            session = Session.resume(Path(resume), request, where, compile)
+            session = Session.resume(Path(resume), request, where, compile=compile, quiet=quiet)
         else:
-            session = Session.start(plan(request), out, where, compile)
-        session.play(stop_at, hooks, quiet=quiet)
+            session = Session.start(plan(request), out, where, compile=compile, quiet=quiet)
+        session.play(stop_at, hooks)
     return session.run
 
 
 class Session:
-    """One process's work on a run."""
+    """One process's work on a run. checkpoint: the tensors and header to go on from."""
 
-    def __init__(self, run: Path, plan: Plan, device: torch.device, compile: bool, seconds: float = 0.0):
-        self.run, self.plan, self.seconds = run, plan, seconds
+    def __init__(
+        self,
+        run: Path,
+        plan: Plan,
+        device: torch.device,
+        *,
+        compile: bool = False,
+        quiet: bool = False,
+        checkpoint: Checkpoint | None = None,
+    ):
+        self.run, self.plan = run, plan
         request, config = plan.request, plan.config
         if request.deterministic:
             make_deterministic()
@@ -98,78 +109,77 @@ class Session:
         )
         game = create_game(config, seed=settings.seed)
         averaged = create_game(config, networks=game.sampled)
-        if request.init_from:
+        if request.init_from and checkpoint is None:
             initialise(game, Path(request.init_from))
-        loader = Loader(
-            plan.dataset,
-            game.fields,
-            config.schedule.batch_size,
-            seed=settings.seed,
-            device=device,
-            mirror=config.mirror,
-        )
+        batch_size, mirror = config.schedule.batch_size, config.mirror
+        loader = Loader(plan.dataset, game.fields, batch_size, seed=settings.seed, device=device, mirror=mirror)
         self.trainer = Trainer(game, averaged, config, loader, settings)
+        if checkpoint is not None:
+            self.trainer.restore(checkpoint[0], checkpoint[1]["trainer"])
+        seconds = checkpoint[1]["seconds"] if checkpoint else 0.0
+        self.recorder = Recorder(run, self.trainer, seconds=seconds, quiet=quiet, advice=_advice(request))
 
     @classmethod
-    def start(cls, plan: Plan, out: str | Path | None, device: torch.device, compile: bool) -> Session:
+    def start(cls, plan: Plan, out: str | Path | None, device: torch.device, **options: Any) -> Session:
         """A new run in a folder that is empty or not there yet."""
         run = Path(out) if out else _numbered(plan)
-        session = cls(run, plan, device, compile)
         if distributed.rank() == 0:
-            _claim(run)
+            _refuse_taken(run)
+        session = cls(run, plan, device, **options)
+        if distributed.rank() == 0:
+            run.mkdir(parents=True, exist_ok=True)
             session.write_config()
         distributed.barrier()
         return session
 
     @classmethod
-    def resume(cls, run: Path, request: Request, device: torch.device, compile: bool) -> Session:
+    def resume(cls, run: Path, request: Request, device: torch.device, **options: Any) -> Session:
         """The run as its last checkpoint left it."""
         tensors, header = _read_checkpoint(run)
         stored = Request(**header["run"])
         refuse_contradictions(request, stored, header["config"]["schedule"])
-        config = resolve(header["config"]).config
+        resolved = Resolved(resolve(header["config"]).config, {})
         if request.steps:
-            config = with_steps(Resolved(config, {}), request.steps).config
+            resolved = with_steps(resolved, request.steps)
+        config = resolved.config
         dataset = open_dataset(
             stored.dataset or "", resolution=config.resolution, channels=config.image_channels, fit=stored.fit or "crop"
         )
         if dataset.fingerprint != header["data"]["fingerprint"]:
-            raise GanzooError(
-                f"{stored.dataset} is not the data that {run} was trained on; restore it, or start a new run"
-            )
-        plan = Plan(replace(stored, init_from=None), Resolved(config, {}), dataset)
-        session = cls(run, plan, device, compile, header["seconds"])
-        session.plan = replace(plan, request=stored)
-        session.trainer.restore(tensors, header["trainer"])
-        return session
+            raise GanzooError(f"{stored.dataset} is no longer what {run} was trained on; restore it or start a new run")
+        return cls(run, Plan(stored, resolved, dataset), device, checkpoint=(tensors, header), **options)
 
-    def play(self, stop_at: int | None, hooks: Sequence[Hook], *, quiet: bool) -> None:
+    def play(self, stop_at: int | None, hooks: Sequence[Hook]) -> None:
         """Train to the end, or to ``stop_at``, or until a signal; leave a checkpoint, a report and a model."""
-        trainer = self.trainer
-        chief = distributed.rank() == 0
-        self.recorder = Recorder(
-            self.run, trainer, seconds=self.seconds, quiet=quiet or not chief, advice=self._advice()
-        )
-        self.recorder.say(f"{self._title()} -> {self.run}")
+        trainer, recorder = self.trainer, self.recorder
+        until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
+        if trainer.step >= until:
+            raise GanzooError(f"{self.run} has already played {trainer.step} steps of {until}; raise --steps to go on")
+        recorder.say(f"{self._title()} -> {self.run}")
         try:
             with signals(trainer):
-                self.checkpoint()
-                if self.plan.request.minutes and trainer.config.schedule.steps == UNBOUNDED:
-                    self._fix_length(self.plan.request.minutes)
-                until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
-                with self.recorder.live():
-                    trainer.run(until, [*self._hooks(), *hooks])
+                self._train(stop_at, hooks)
             self.checkpoint()
         except Diverged as error:
             self._keep_evidence(error)
             raise
-        if chief:
+        if distributed.rank() == 0:
             self._finish()
         if trainer.interrupted not in (0, OUT_OF_TIME):
             raise Interrupted(self.run, trainer.step, trainer.interrupted)
-        self.recorder.say(
-            f"samples {self.run}/model/samples.png\nreport  {self.run}/report.html\nmodel   {self.run}/model"
-        )
+        recorder.say(f"samples {self.run}/model/samples.png\nreport  {self.run}/report.html\nmodel   {self.run}/model")
+
+    def _train(self, stop_at: int | None, hooks: Sequence[Hook]) -> None:
+        trainer, minutes = self.trainer, self.plan.request.minutes
+        self.checkpoint()
+        deadline = []
+        if minutes and trainer.config.schedule.steps == UNBOUNDED:
+            end = time.monotonic() + 60 * minutes
+            deadline = [Hook(1, lambda trainer: _stop_after(end, trainer), at_end=False)]
+            self._fix_length(minutes)
+        until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
+        with self.recorder.live():
+            trainer.run(until, [*self._hooks(), *deadline, *hooks])
 
     def checkpoint(self, trainer: Trainer | None = None) -> None:
         """Save everything, if all losses were finite so far."""
@@ -236,7 +246,7 @@ class Session:
             "config": self.plan.config.model_dump(mode="json"),
             "run": asdict(self.plan.request),
             "data": self._data(),
-            "seconds": self.recorder.seconds if hasattr(self, "recorder") else self.seconds,
+            "seconds": self.recorder.seconds,
         }
 
     def _data(self) -> dict[str, Any]:
@@ -275,11 +285,6 @@ class Session:
         begun = f" from step {self.trainer.step}" if self.trainer.step else ""
         size = f"{config.resolution}×{config.resolution}×{config.image_channels}"
         return f"{config.name} on {data.label} ({data.count} images, {size}) on {self.trainer.device}{begun}"
-
-    def _advice(self) -> str:
-        if self.plan.request.preset:
-            return ""
-        return f"this is a paper-scale run; for a CPU try: {command(replace(self.plan.request, preset='cpu'))}"
 
 
 class Interrupted(GanzooError):
@@ -337,16 +342,25 @@ def _numbered(plan: Plan) -> Path:
     return Path("runs", f"{stem}-{number}")
 
 
-def _claim(run: Path) -> None:
+def _refuse_taken(run: Path) -> None:
     if run.is_dir() and any(run.iterdir()):
         raise GanzooError(f"{run} is not empty; choose another --out, or go on with it by --resume {run}")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise GanzooError(f"{run} is a file; choose another --out") from error
+    if run.exists() and not run.is_dir():
+        raise GanzooError(f"{run} is a file; choose another --out")
 
 
-def _read_checkpoint(run: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def _stop_after(end: float, trainer: Trainer) -> None:
+    if time.monotonic() > end:
+        trainer.interrupted = trainer.interrupted or OUT_OF_TIME
+
+
+def _advice(request: Request) -> str:
+    if request.preset:
+        return ""
+    return f"this is a paper-scale run; for a CPU try: {command(replace(request, preset='cpu'))}"
+
+
+def _read_checkpoint(run: Path) -> Checkpoint:
     if not run.is_dir():
         raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
     tensors, header = read_tensors(run / CHECKPOINT)
@@ -356,7 +370,7 @@ def _read_checkpoint(run: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
 
 
 @contextmanager
-def _out_of_memory_explained(request: Request) -> Iterator[None]:
+def _out_of_memory_explained() -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:

@@ -54,8 +54,8 @@ class Trainer:
     def __init__(self, game: Game, averaged: Game, config: Config, loader: Loader, settings: Settings):
         self.config, self.loader, self.settings = config, loader, settings
         self.device = torch.device(settings.device)
-        self.game = game.to(self.device, memory_format=torch.channels_last).train()
-        self.averaged = averaged.to(self.device, memory_format=torch.channels_last)
+        self.game = game.to(self.device).to(memory_format=torch.channels_last).train()
+        self.averaged = averaged.to(self.device).to(memory_format=torch.channels_last)
         self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
         self.step, self.interrupted = 0, 0
         self.players = {turn.player: self._parameters(turn) for turn in game.turns}
@@ -148,6 +148,7 @@ class Trainer:
         """A batch with what its players share; the last one is kept, so that no forward pass is made twice."""
         key = (self.step, number, part)
         if self._batch[0] != key:
+            self._batch = (None, {})  # free the last one's activations first
             batch = self.batch(self.step, number, part)
             wanted = torch.set_grad_enabled(self._trains_samplers(number))
             with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
@@ -206,7 +207,7 @@ class Trainer:
     def _parameters(self, turn: Turn) -> list[torch.nn.Parameter]:
         return [p for name in turn.networks for p in self.game.get_submodule(name).parameters() if p.requires_grad]
 
-    def _names(self, player: str) -> dict[torch.nn.Parameter, str]:
+    def _names(self, player: str) -> dict[Tensor, str]:
         mine = set(self.players[player])
         return {parameter: name for name, parameter in self.game.named_parameters() if parameter in mine}
 

@@ -1,0 +1,22 @@
+"""``ganzoo export``"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("model")
+@click.option("--out", required=True, metavar="DIR", help="The new model directory; empty or not there yet.")
+@click.option("--onnx", is_flag=True, help="Also write model.onnx (needs the extra torch-ganzoo[onnx]).")
+@click.option("--full", is_flag=True, help="With the discriminator, from a run's last checkpoint.")
+def command(model: str, out: str, onnx: bool, full: bool) -> None:
+    """Write MODEL, a run's folder, a model directory or a name, as a directory that `ganzoo.load` reads.
+
+    \b
+    ganzoo export runs/dcgan-cats-1 --out cats-model
+    ganzoo export runs/dcgan-cats-1 --out cats-model --onnx --full
+    """
+    from ganzoo.export import export_model
+
+    click.echo(export_model(model, out, full=full, onnx=onnx))

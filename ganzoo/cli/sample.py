@@ -1,0 +1,42 @@
+"""``ganzoo sample``"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("model")
+@click.option("-n", type=click.IntRange(1), help="How many images: 64 if left out.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
+@click.option("--label", "labels", multiple=True, metavar="NAME", help="A class; several are taken in turn.")
+@click.option("--truncation", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more typical.")
+@click.option("--out", metavar="FILE|DIR", help="grid.png, walk.gif or a folder; <model>-seed<seed>.png if left out.")
+@click.option("--interpolate", type=click.IntRange(2), metavar="N", help="A walk through N samples, as a .gif.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+def command(
+    model: str,
+    n: int | None,
+    seed: int,
+    labels: tuple[str, ...],
+    truncation: float,
+    out: str | None,
+    interpolate: int | None,
+    device: str,
+) -> None:
+    """Make images with MODEL, a run's folder, a model directory or a name of `ganzoo list --kind models`.
+
+    \b
+    ganzoo sample runs/wgan-gp-mnist-10k-1 -n 64 --out grid.png
+    ganzoo sample runs/cgan-mnist-10k-1 --label 3 --label 7 --out threes-and-sevens.png
+    ganzoo sample runs/dcgan-cats-1 -n 5000 --seed 1 --out cats/
+    ganzoo sample runs/dcgan-cats-1 --interpolate 8 --out walk.gif
+    """
+    from ganzoo.sampling import default_out, save_samples
+    from ganzoo.training.machine import pick_device
+    from ganzoo.zoo import load
+
+    loaded = load(model).to(pick_device(device))
+    place = out or default_out(model, seed, walk=interpolate is not None)
+    written = save_samples(loaded, place, n=n, seed=seed, labels=labels, truncation=truncation, points=interpolate)
+    click.echo(written)

@@ -1,0 +1,91 @@
+"""Every variant in a size that trains a step in milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.config import Config, resolve
+from ganzoo.data.loader import Loader
+from ganzoo.games.base import Game, create_game
+from ganzoo.registry import NETWORKS
+from ganzoo.training.trainer import Settings, Trainer
+from ganzoo.variants import list_variants, read_variant
+
+# Networks this small are slower with several threads.
+torch.set_num_threads(1)
+
+VARIANTS = list_variants()
+CONDITIONAL = [name for name in VARIANTS if read_variant(name).get("conditional")]
+WIDTHS = {"channels": 4, "width": 16, "units": 8, "label_units": 8, "joint_units": 8, "latent_units": 8}
+
+
+def tiny(variant: str) -> dict[str, Any]:
+    """The overrides that narrow a variant's networks, by whatever its widths are called."""
+    overrides: dict[str, Any] = {"latent.size": 12, "schedule.batch_size": 4}
+    for player, network in read_variant(variant)["networks"].items():
+        keywords = signature(NETWORKS.get(network["name"])).parameters
+        overrides |= {f"networks.{player}.{name}": size for name, size in WIDTHS.items() if name in keywords}
+    return overrides
+
+
+def configure(variant: str, resolution: int = 32, image_channels: int = 1, classes: int = 10, **overrides: Any) -> Config:
+    """A tiny variant's configuration for labelled data; overrides by dotted key, with ``__`` for the dot."""
+    facts = {"image_channels": image_channels, "classes": [str(i) for i in range(classes)]}
+    wishes = {key.replace("__", "."): value for key, value in overrides.items()}
+    merged = tiny(variant) | {"resolution": resolution} | wishes
+    return resolve(variant, dataset=facts, overrides=merged).config
+
+
+@dataclass
+class Images:
+    """A data set in memory, as a loader wants it."""
+
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def count(self) -> int:
+        return len(self.images)
+
+
+def images_for(config: Config, count: int = 40) -> Images:
+    """Random images and labels that fit a configuration."""
+    random = torch.Generator().manual_seed(0)
+    shape = (count, config.resolution, config.resolution, config.image_channels)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=random)
+    return Images(pixels, torch.randint(0, max(len(config.classes), 1), (count,), generator=random))
+
+
+def trainer_for(config: Config, *, dataset: Images | None = None, seed: int = 0, **settings: Any) -> Trainer:
+    """A trainer at step 0 on random images."""
+    game = create_game(config, seed=seed)
+    loader = Loader(dataset or images_for(config), game.fields, config.schedule.batch_size, seed=seed)
+    averaged = create_game(config, networks=game.sampled)
+    return Trainer(game, averaged, config, loader, Settings(seed=seed, **settings))
+
+
+def weights(game: Game) -> dict[str, Tensor]:
+    """A copy of a game's parameters and buffers."""
+    return {name: value.detach().clone() for name, value in game.state_dict().items()}
+
+
+def parameters(trainer: Trainer, player: str) -> dict[str, Tensor]:
+    """A copy of a player's parameters."""
+    names = trainer._names(player)
+    return {names[parameter]: parameter.detach().clone() for parameter in trainer.players[player]}
+
+
+def gradients(trainer: Trainer, player: str) -> dict[str, Tensor]:
+    """A copy of the gradients a player's last update left."""
+    names = trainer._names(player)
+    return {names[p]: p.grad.detach().clone() for p in trainer.players[player] if p.grad is not None}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether two collections of tensors agree bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
