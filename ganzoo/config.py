@@ -214,8 +214,9 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        *parents, _ = first["loc"]
-        return str(UnknownName("key", key, [".".join(map(str, [*parents, k])) for k in _allowed(parents)]))
+        *parents, last = first["loc"]
+        place = f" of {'.'.join(map(str, parents))}:" if parents else ""
+        return str(UnknownName(f"key{place}", str(last), _allowed(parents)))
     if first["type"] == "missing":
         return f"'{key}' is missing"
     return f"'{key}' is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,11 +107,12 @@ def _plain_generator(model: Model) -> nn.Module:
     """A copy of the generator on the CPU with its weights as they are, spectral norm worked out."""
     if model.config.latent is None:
         raise GanzooError(f"{model.config.name} does not make images from noise; it cannot be exported to ONNX")
-    generator = copy.deepcopy(model.game.get_submodule("generator")).cpu().eval()
+    # Built anew: deep copies share the class that spectral norm's parametrization edits.
+    generator = _sampled_only(model).game.get_submodule("generator").cpu()
     for layer in list(generator.modules()):
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight")
-    return generator.requires_grad_(False)
+    return generator
 
 
 def _example(model: Model, n: int) -> dict[str, Tensor]:

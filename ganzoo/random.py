@@ -73,7 +73,13 @@ def generator(seed: int, *parts: object, device: torch.device | str = "cpu") -> 
     return torch.Generator(device).manual_seed(derive(seed, *parts))
 
 
-@torch.compiler.disable
+def keep_out_of_graphs() -> None:
+    """Make compiled networks call back for their draws; needed once, before anything is compiled."""
+    # Not a decorator: it would import torch's compiler, which takes as long as torch itself.
+    global _draw
+    _draw = torch.compiler.disable(_draw)
+
+
 def _draw(draw: Callable[..., Tensor], shape: tuple[int, ...], device: torch.device | str) -> Tensor:
     stream = _stream.get()
     if stream is None:

@@ -41,7 +41,7 @@ class Registry:
         def add(component: Component) -> Component:
             existing = self._components.get(name)
             if existing is not None and not _same_definition(existing, component):
-                raise GanzooError(f"two {self.kind}s are called '{name}'; rename one of them")
+                raise GanzooError(f"{self.kind} '{name}' is defined twice; rename one of them")
             self._components[name] = component
             return component
 

@@ -33,6 +33,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str,
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)
+        # What processes that were killed while writing have left behind.
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            leftover.unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise GanzooError(f"cannot write {path}: {error}; free some space or choose another --out") from error

@@ -33,7 +33,9 @@ def tiny(variant: str) -> dict[str, Any]:
     return overrides
 
 
-def configure(variant: str, resolution: int = 32, image_channels: int = 1, classes: int = 10, **overrides: Any) -> Config:
+def configure(
+    variant: str, resolution: int = 32, image_channels: int = 1, classes: int = 10, **overrides: Any
+) -> Config:
     """A tiny variant's configuration for labelled data; overrides by dotted key, with ``__`` for the dot."""
     facts = {"image_channels": image_channels, "classes": [str(i) for i in range(classes)]}
     wishes = {key.replace("__", "."): value for key, value in overrides.items()}

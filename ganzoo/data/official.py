@@ -193,8 +193,11 @@ def _npz_chunks(files: Files, name: str, classes: int) -> Iterator[Chunk]:
 
 
 def _npz_labels(files: Files, name: str) -> np.ndarray:
-    with files.open(name) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
-        return np.asarray(arrays["labels"]).astype(np.int64) - 1
+    try:
+        with np.load(io.BytesIO(files.read(name)), allow_pickle=False) as arrays:
+            return np.asarray(arrays["labels"]).astype(np.int64) - 1
+    except (ValueError, KeyError, OSError) as error:
+        raise GanzooError(f"'{name}' in {files.path} holds no array of labels ({error})") from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
+ABANDONED_AFTER = 24 * 3600  # seconds
 Chunk = tuple[np.ndarray, "np.ndarray | None"]  # images (n, H, W, C) uint8, labels (n,) int64
 
 
@@ -100,6 +102,7 @@ def write_pack(
     """
     with writing_to(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder.parent)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         facts = _write_arrays(temporary, chunks)
@@ -112,6 +115,14 @@ def write_pack(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return PackedDataset.open(folder)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Delete what killed processes left behind."""
+    for left in folder.glob(".new-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED_AFTER:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_arrays(folder: Path, chunks: Iterable[Chunk]) -> dict[str, Any]:

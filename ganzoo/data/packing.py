@@ -219,9 +219,9 @@ def _refuse(split: Split, strict: bool) -> None:
 
 def _drop_outdated(pack: PackedDataset) -> None:
     """Remove other geometries of the same label and split that came from another source."""
-    for card in store.find_packs(pack.label):
-        source = card["source"]["signature"]
-        if card["split"] == pack.split and source != pack.info["source"]["signature"] and card["registered"]:
+    same = [c for c in store.find_packs(pack.label) if (c["label"], c["split"]) == (pack.label, pack.split)]
+    for card in same:
+        if card["source"]["signature"] != pack.info["source"]["signature"]:
             shutil.rmtree(card["folder"], ignore_errors=True)
 
 

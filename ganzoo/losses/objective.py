@@ -55,5 +55,5 @@ class AdversarialObjective:
 
 
 def _average(loss: Callable[..., Tensor], *logits: Sequence[Tensor]) -> Tensor:
-    """The mean of a loss over a critic's scales."""
-    return torch.stack([loss(*scale) for scale in zip(*logits, strict=True)]).mean()
+    """The mean of a loss over a critic's scales, in float32 whatever the critic computes in."""
+    return torch.stack([loss(*(each.float() for each in scale)) for scale in zip(*logits, strict=True)]).mean()

@@ -68,6 +68,16 @@ def mean(value: Tensor) -> Tensor:
     return value
 
 
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """The others follow, and find what the first has prepared."""
+    if rank() != 0:
+        barrier()
+    yield
+    if rank() == 0:
+        barrier()
+
+
 def barrier() -> None:
     """Wait for everybody."""
     if world_size() > 1:

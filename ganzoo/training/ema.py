@@ -26,7 +26,8 @@ class EMA:
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
         averaged, current, copied, fresh = self._tensors
         torch._foreach_lerp_(averaged, current, 1 - decay)
-        torch._foreach_copy_(copied, fresh)
+        if copied:
+            torch._foreach_copy_(copied, fresh)
 
     def _pair(self) -> tuple[list, list, list, list]:
         source, averaged, current, copied, fresh = self.source.state_dict(), [], [], [], []

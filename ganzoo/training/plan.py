@@ -83,7 +83,9 @@ def plan(request: Request) -> Plan:
     }
     config = resolve(request.variant, **merged).config
     channels = config.image_channels if "image_channels" in request.values() else None
-    dataset = open_dataset(request.dataset, resolution=config.resolution, channels=channels, fit=request.fit or "crop")
+    fit = request.fit or "crop"
+    with distributed.first_process_first():
+        dataset = open_dataset(request.dataset, resolution=config.resolution, channels=channels, fit=fit)
     facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
     resolved = resolve(request.variant, dataset=facts, **merged)
     resolved = with_steps(resolved, UNBOUNDED if request.minutes else resolved.config.schedule.steps)

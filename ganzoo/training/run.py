@@ -138,7 +138,7 @@ class Session:
         tensors, header = _read_checkpoint(run)
         stored = Request(**header["run"])
         refuse_contradictions(request, stored, header["config"]["schedule"])
-        resolved = Resolved(resolve(header["config"]).config, {})
+        resolved = Resolved(resolve(header["config"]).config, dict.fromkeys(stored.values(), "command line"))
         if request.steps:
             resolved = with_steps(resolved, request.steps)
         config = resolved.config
@@ -153,9 +153,9 @@ class Session:
         """Train to the end, or to ``stop_at``, or until a signal; leave a checkpoint, a report and a model."""
         trainer, recorder = self.trainer, self.recorder
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
-        if trainer.step >= until:
-            raise GanzooError(f"{self.run} has already played {trainer.step} steps of {until}; raise --steps to go on")
         recorder.say(f"{self._title()} -> {self.run}")
+        if trainer.step >= until:  # killed before its model was exported, perhaps: that is done again
+            recorder.say(f"it has already played {trainer.step} steps of {until}; raise --steps to go on")
         try:
             with signals(trainer):
                 self._train(stop_at, hooks)
@@ -183,7 +183,7 @@ class Session:
 
     def checkpoint(self, trainer: Trainer | None = None) -> None:
         """Save everything, if all losses were finite so far."""
-        self.trainer.check_finite()
+        self.trainer.check_finite(weights=True)
         if distributed.rank() == 0:
             tensors, state = self.trainer.state()
             save_tensors(self.run / CHECKPOINT, tensors, self._header() | {"trainer": state})
@@ -214,7 +214,8 @@ class Session:
         trainer, began = self.trainer, time.monotonic()
         trainer.run(trainer.step + 2, [])
         marked, first = time.monotonic(), trainer.step
-        while time.monotonic() - marked < 0.03 * 60 * minutes and not trainer.interrupted:
+        enough = marked + 0.03 * 60 * minutes
+        while not distributed.highest(int(trainer.interrupted or time.monotonic() > enough), trainer.device):
             trainer.run(trainer.step + 1, [])
         rate = (trainer.step - first) / (time.monotonic() - marked)
         # A tenth is left for samples, checkpoints and a machine that gets busier.
@@ -233,10 +234,14 @@ class Session:
         write_report(self.run)
 
     def _keep_evidence(self, error: Diverged) -> None:
-        """The first batch whose loss was not finite, beside the last good checkpoint."""
+        """The batches of the first step whose losses were not finite, beside the last good checkpoint."""
         if distributed.rank() == 0:
-            batch = self.trainer.batch(error.step)
-            save_tensors(self.run / f"diverged-step-{error.step:08d}.safetensors", batch, {"step": error.step})
+            batches = {
+                f"{number}/{field}": values
+                for number in range(self.trainer.batches_per_step)
+                for field, values in self.trainer.batch(error.step, number).items()
+            }
+            save_tensors(self.run / f"diverged-step-{error.step:08d}.safetensors", batches, {"step": error.step})
             write_report(self.run)
 
     def _header(self) -> dict[str, Any]:

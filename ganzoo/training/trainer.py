@@ -57,7 +57,7 @@ class Trainer:
         self.game = game.to(self.device).to(memory_format=torch.channels_last).train()
         self.averaged = averaged.to(self.device).to(memory_format=torch.channels_last)
         self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
-        self.step, self.interrupted = 0, 0
+        self.step, self.interrupted, self._last = 0, 0, 0
         self.players = {turn.player: self._parameters(turn) for turn in game.turns}
         self.optimizers = {
             player: build_optimizer(config.optimizers[player], parameters)
@@ -69,11 +69,13 @@ class Trainer:
         self._batch: tuple[Any, Batch] = (None, {})
         self._first_bad_step = torch.full((), NEVER, device=self.device)
         if settings.compile:
+            random.keep_out_of_graphs()
             for network in game.children():
                 network.compile()
 
     def run(self, until: int, hooks: list[Hook]) -> None:
         """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
+        self._last = until
         while self.step < until and not distributed.highest(self.interrupted, self.device):
             for turn in self.game.turns_at(self.step):
                 for repeat in range(turn.repeat):
@@ -104,12 +106,17 @@ class Trainer:
         with frozen(self.game, turn.networks), self._drawing(f"{number}/{turn.player}", part), self._autocast():
             return self.game.terms(turn, batch, self.step)
 
-    def check_finite(self, *, certain: bool = True) -> None:
-        """Raise Diverged if a loss was not finite in some step; costs a wait for the device, hence ``certain``."""
+    def check_finite(self, *, certain: bool = True, weights: bool = False) -> None:
+        """Raise Diverged if a loss was not finite in some step; costs a wait for the device, hence ``certain``.
+
+        weights: look at the weights too; a gradient that is not finite spoils them a step before the loss.
+        """
+        if weights and not all(bool(parameter.isfinite().all()) for parameter in self.game.parameters()):
+            self._first_bad_step.clamp_(max=self.step - 1)
         if certain and (bad := distributed.highest(NEVER - int(self._first_bad_step), self.device)):
             step = NEVER - bad
             raise Diverged(
-                f"a loss stopped being finite in step {step}; the last good checkpoint is kept. "
+                f"a loss or weight stopped being finite in step {step}; the last good checkpoint is kept. "
                 "Lower the learning rate, add a penalty (-o 'penalties=[{name: r1, weight: 5}]') or change the seed",
                 step,
             )
@@ -184,8 +191,7 @@ class Trainer:
             self.log |= {f"{turn.player}/{name}": value.detach() for name, value in terms.items()}
 
     def _logs(self) -> bool:
-        every = self.config.schedule.log_every
-        return (self.step + 1) % every == 0 or self.step + 1 == self.config.schedule.steps
+        return (self.step + 1) % self.config.schedule.log_every == 0 or self.step + 1 == self._last
 
     def _stream(self, name: str, part: int, step: int) -> random.Stream:
         """Draws for this process's rows of the global batch."""

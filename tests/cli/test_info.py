@@ -20,8 +20,10 @@ def test_variant_tells_paper_deviations_and_where_each_value_is_from(cli, varian
     assert configuration["game.name"]["origin"] == f"variant {variant}"
     assert configuration["schedule.ema_ramp"]["origin"] == "default"
     for key, change in facts["machine_presets"]["cpu"].items():
-        assert configuration[key] == {"value": change["to"], "origin": "preset cpu"}, key
         assert change["from"] != change["to"]
+        # Another optimizer or network takes none of the old one's keywords.
+        if key in configuration or change["to"] is not None:
+            assert configuration[key] == {"value": change["to"], "origin": "preset cpu"}, key
     assert "schedule.steps" in facts["machine_presets"]["cpu"]
 
 
@@ -88,7 +90,7 @@ def test_name_of_two_kinds_shows_one_and_points_at_the_other(cli):
         (["gradient-penality"], "did you mean gradient-penalty"),
         (["wgan-gp", "--dataset", "cifar1"], "cifar10"),
         (["wgan-gp", "--preset", "cpo"], "did you mean cpu"),
-        (["wgan-gp", "-o", "schedule.step=3"], "did you mean schedule.steps"),
+        (["wgan-gp", "-o", "schedule.step=3"], "did you mean steps"),
         (["wgan-gp", "-o", "schedule.steps"], "not of the form key=value"),
         (["hinge", "--preset", "cpu"], "hinge is a loss"),
         (["hinge", "--kind", "penalties"], "unknown penalty 'hinge'"),

@@ -32,7 +32,9 @@ def test_every_command_has_help_with_an_example(cli):
     assert {"list", "info", "sample", "export"} <= set(commands)
     for command in commands:
         result = cli(command, "--help")
-        assert result.code == 0 and f"ganzoo {command} " in result.out.partition("Usage:")[2].partition("\n")[2], command
+        assert result.code == 0 and f"ganzoo {command} " in result.out.partition("Usage:")[2].partition("\n")[2], (
+            command
+        )
 
 
 def test_commands_import_nothing_heavy(python):

@@ -66,7 +66,7 @@ def test_links_in_zips_are_refused(tmp_path):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr(link, "/etc/passwd")
-    with pytest.raises(GanzooError, match="link.*refused"):
+    with pytest.raises(GanzooError, match=r"link.*refused"):
         open_files(tmp_path / "x.zip")
 
 

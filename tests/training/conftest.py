@@ -1,0 +1,52 @@
+"""A GANZOO_HOME in which the bundled digits are prepared, shared by all training tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import tiny
+
+import ganzoo
+from ganzoo.tensors import read_tensors
+from ganzoo.training.run import CHECKPOINT
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared home; data sets are prepared in it when first asked for."""
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(autouse=True)
+def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands in for the empty home of other tests."""
+    monkeypatch.setenv("GANZOO_HOME", str(prepared))
+    return prepared
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., Path]:
+    """``ganzoo.train`` on the bundled digits with tiny networks; new runs go to ``tmp_path / "run"``."""
+
+    def run(variant: str | None = None, *, overrides: dict[str, Any] | None = None, **options: Any) -> Path:
+        if variant is not None:
+            chosen = tiny(variant) | (overrides or {})
+            defaults = {"dataset": "mnist-10k", "out": tmp_path / "run", "overrides": chosen}
+            options = defaults | options
+        return ganzoo.train(variant, device="cpu", quiet=True, **options)
+
+    return run
+
+
+@pytest.fixture
+def saved() -> Callable[[Path], tuple[dict[str, Any], dict[str, Any]]]:
+    """The tensors of a run's checkpoint, and of its header what a repetition must share."""
+
+    def read(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        tensors, header = read_tensors(run / CHECKPOINT)
+        return tensors, {key: header[key] for key in ("trainer", "data", "config")}
+
+    return read

@@ -1,0 +1,83 @@
+"""What one process and two processes each compute; run under two ranks by test_distributed.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import save_file
+from tiny import VARIANTS, configure, gradients, trainer_for, weights
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganzoo.training import distributed
+from ganzoo.training.trainer import Trainer
+
+SGD = {"name": "sgd", "lr": 1e-2}
+PLAIN = {"optimizers.generator": SGD, "optimizers.discriminator": SGD, "schedule.batch_size": 8}
+LAYER = {"networks.discriminator.norm": "layer"}
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{variant: (variant, {}) for variant in VARIANTS},
+    "paired": ("wgan-gp", {"loss": "relativistic-paired"}),
+    "average with penalties": ("wgan-gp", {"loss": "relativistic-average", "penalties": ["r1", "r2", "consistency"]}),
+    "dragan with dropout": ("gan", {"penalties": ["dragan"]}),
+    "separate passes": ("dcgan", {"loss": "relativistic-average"}),
+    "mirrored": ("sngan", {"mirror": True}),
+    "clipped": ("wgan-gp", {"schedule.clip_gradients": 0.01}),
+    "repeated": ("acgan", {"schedule.discriminator_steps": 2, **LAYER}),
+}
+
+
+def case(name: str, **settings: Any) -> Trainer:
+    """A trainer without batch statistics: batch norm uses its running ones, where a variant has any.
+
+    What is compared is everything else: data, latents, dropout, labels, losses, penalties, spectral norm.
+    """
+    variant, wishes = CASES[name]
+    trainer = trainer_for(configure(variant, resolution=28, **PLAIN | wishes), **settings)
+    for module in trainer.game.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+    return trainer
+
+
+def first_gradients(name: str, **settings: Any) -> dict[str, Tensor]:
+    """Each player's gradients in the first step, which the players make one after the other."""
+    trainer, found = case(name, **settings), {}
+    for turn in trainer.game.turns:
+        trainer.update(turn)
+        found |= gradients(trainer, turn.player)
+    return found
+
+
+def trajectory(name: str) -> dict[str, Tensor]:
+    """The game after five steps of SGD, and its average."""
+    trainer = case(name)
+    trainer.run(5, [])
+    return weights(trainer.game) | {f"ema.{key}": value for key, value in weights(trainer.averaged).items()}
+
+
+def readings(name: str) -> dict[str, Tensor]:
+    """What a log says after a step."""
+    trainer = case(name)
+    trainer.run(1, [])
+    return {key: torch.tensor(value) for key, value in trainer.measure().items()}
+
+
+def results() -> dict[str, Tensor]:
+    """Everything that must not depend on the number of processes."""
+    found = {}
+    for name in CASES:
+        found |= {f"{name}|gradient|{key}": value for key, value in first_gradients(name).items()}
+        found |= {f"{name}|trajectory|{key}": value for key, value in trajectory(name).items()}
+    found |= {f"wgan-gp|reading|{key}": value for key, value in readings("wgan-gp").items()}
+    return {key: value.contiguous() for key, value in found.items()}
+
+
+if __name__ == "__main__":
+    with distributed.process_group(torch.device("cpu")):
+        assert distributed.world_size() == 2
+        save_file(results(), Path(sys.argv[1]) / f"rank-{dist.get_rank()}.safetensors")
