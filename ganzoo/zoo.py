@@ -184,8 +184,8 @@ def load(name_or_path: str | Path) -> Model:
     """
     file = weights_file(name_or_path)
     tensors, header = read_tensors(file)
-    if not isinstance(header.get("format"), int) or not isinstance(header.get("config"), dict):
-        raise GanzooError(f"{file} is not a ganzoo model; point at a run's model/ folder")
+    if not isinstance(header.get("format"), int) or not isinstance(header.get("config"), dict) or "trainer" in header:
+        raise GanzooError(f"{file} is not a ganzoo model; point at a run's folder or its model/ folder")
     if header["format"] > FORMAT:
         raise GanzooError(f"{file} was written by a newer ganzoo ({header.get('ganzoo')}); upgrade to load it")
     config = resolve(header["config"]).config

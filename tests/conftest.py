@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from small import small_model
 
-from ganzoo.config import resolve
-from ganzoo.games.base import create_game
 from ganzoo.zoo import Model, load, save
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -96,18 +94,3 @@ def tiny_model(tiny_model_dir: Path) -> Model:
 def conditional_model(conditional_model_dir: Path) -> Model:
     """The conditional tiny model."""
     return load(conditional_model_dir)
-
-
-def small_model(variant: str, **overrides: object) -> Model:
-    """An untrained generator, narrow but with weights large enough that samples and labels look different."""
-    widths = {f"networks.{player}.channels": 8 for player in ("generator", "discriminator")}
-    config = resolve(variant, overrides={"resolution": 16, **widths, **overrides}).config
-    game = create_game(config, networks=["generator"])
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for name, parameter in game.named_parameters():
-            if parameter.ndim > 1:
-                nn.init.kaiming_normal_(parameter)
-            elif "bias" not in name:
-                nn.init.normal_(parameter, 1.0, 0.3)
-    return Model(config, game, card="# A tiny model\n", facts={"steps": 0})

@@ -89,9 +89,7 @@ def test_plugin_is_listed_without_importing_torch(python, tiny_plugin):
 
 def test_plugin_trains_and_its_model_loads(python, tiny_plugin, tmp_path):
     script = """
-        import sys
         import ganzoo
-        from ganzoo.cli.list import command
         from ganzoo.listing import describe, entries
         assert {"name": "tiny-loss", "description": "Half the hinge."} in entries("losses")
         assert entries("networks", "tiny*")[0]["description"].startswith("One linear layer")

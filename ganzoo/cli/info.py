@@ -62,16 +62,16 @@ def _show(facts: dict[str, Any]) -> None:
         click.echo(f"\nalso among the {kind}: ganzoo info {facts['name']} --kind {kind}")
 
 
-def _print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
+def _print_facts(facts: Mapping[str, Any], indent: str = "", *, empty: bool = False) -> None:
     for key, value in facts.items():
         if isinstance(value, Mapping) and value:
             click.echo(f"{indent}{key}:")
-            _print_facts(value, f"{indent}  ")
+            _print_facts(value, f"{indent}  ", empty=key == "options")
         elif isinstance(value, list | tuple) and len(str(_text(value))) > WIDEST:
             click.echo(f"{indent}{key}:")
             for item in value:
                 click.echo(f"{indent}  - {_text(item)}")
-        elif indent or value not in (None, "", [], (), {}):
+        elif empty or value not in (None, "", [], (), {}):
             click.echo(f"{indent}{key}: {_text(value)}")
 
 

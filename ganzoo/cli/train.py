@@ -60,7 +60,7 @@ def _show(options: dict[str, Any]) -> None:
     decided = plan(Request(**{field.name: options[field.name] for field in fields(Request)}))
     game = create_game(decided.config)
     for key, value in flatten(decided.config.model_dump(mode="json")):
-        click.echo(f"{key} = {value}  ({decided.resolved.origins.get(key, 'default')})")
+        click.echo(f"{key} = {value}  ({decided.resolved.origin(key)})")
     for name, network in game.named_children():
         click.echo(f"{name}: {sum(p.numel() for p in network.parameters()):,} parameters")
     click.echo(f"data: {decided.dataset!r}")

@@ -90,7 +90,9 @@ def _losses(record: Record) -> Iterator[_Plan]:
             Line(term.replace("_", " "), f"{player}/{term}", colours[min(i, len(colours) - 1)])
             for i, term in enumerate(names)
         ]
-        reading = {"discriminator": told.discriminator, "generator": told.generator}.get(player, f"What the {player} minimises.")
+        reading = {"discriminator": told.discriminator, "generator": told.generator}.get(
+            player, f"What the {player} minimises."
+        )
         chance = dict(zip(("discriminator", "generator"), told.chance or (None, None), strict=True)).get(player)
         yield _Plan(f"{player.capitalize()} loss", reading, lines, level=chance)
 
@@ -218,7 +220,9 @@ def _limits(plan: _Plan, values: Sequence[float]) -> tuple[float, float, bool]:
     return low, high, tight
 
 
-def _fill(axes: Axes, plan: _Plan, series: Sequence[tuple[Line, list[int], list[float]]], ends: tuple[float, float]) -> None:
+def _fill(
+    axes: Axes, plan: _Plan, series: Sequence[tuple[Line, list[int], list[float]]], ends: tuple[float, float]
+) -> None:
     if plan.log:
         axes.set_yscale("log")
     if plan.level is not None:
@@ -282,7 +286,9 @@ def _ticks(axes: Axes) -> None:
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log":
         decades = math.log10(high / low)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if decades > 2 else (1, 3) if decades > 1 else (1, 2, 5), numticks=6))
+        axes.yaxis.set_major_locator(
+            LogLocator(subs=(1,) if decades > 2 else (1, 3) if decades > 1 else (1, 2, 5), numticks=6)
+        )
     else:
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value).replace("e-0", "e-")))

@@ -56,7 +56,9 @@ def read_run(folder: str | Path) -> Record:
     """Read a run's folder; raises GanzooError if it is none. Torn and foreign lines of its log are left out."""
     folder = Path(folder)
     if not (folder / "config.yaml").is_file() and not (folder / METRICS).is_file():
-        raise GanzooError(f"{folder} is no run: expected config.yaml and {METRICS} in it, as `ganzoo train` writes them")
+        raise GanzooError(
+            f"{folder} is no run: expected config.yaml and {METRICS} in it, as `ganzoo train` writes them"
+        )
     stored = read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
     history = [entry for entry in read_metrics(folder) if isinstance(entry, dict) and "step" in entry]
     bad = [_step(file) for file in folder.glob("diverged-step-*.safetensors")]

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import small_model
+from small import small_model
 
 from ganzoo import export
 from ganzoo.games.base import create_game

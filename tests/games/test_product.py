@@ -35,6 +35,7 @@ def test_every_loss_and_penalty_in_every_game(variant, penalty):
         trainer.game.load_state_dict(beginning)
         trainer.game.objective = build_objective(config, trainer.game.discriminator)
         play_one_step(trainer, config)
+        trainer.step += 1
 
 
 def playable(variant, **wishes):

@@ -28,8 +28,13 @@ def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., Path]:
-    """``ganzoo.train`` on the bundled digits with tiny networks; new runs go to ``tmp_path / "run"``."""
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """``ganzoo.train`` on the bundled digits with tiny networks; new runs go to ``tmp_path / "run"``.
+
+    Without the report's figures and without waiting for the disk, which take longer than the training.
+    """
+    monkeypatch.setattr("ganzoo.training.run.write_report", lambda run: None)
+    monkeypatch.setattr("os.fsync", lambda handle: None)
 
     def run(variant: str | None = None, *, overrides: dict[str, Any] | None = None, **options: Any) -> Path:
         if variant is not None:

@@ -18,6 +18,7 @@ from ganzoo.training.trainer import Trainer
 
 SGD = {"name": "sgd", "lr": 1e-2}
 PLAIN = {"optimizers.generator": SGD, "optimizers.discriminator": SGD, "schedule.batch_size": 8}
+PLAIN |= {"schedule.discriminator_steps": 1}
 LAYER = {"networks.discriminator.norm": "layer"}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{variant: (variant, {}) for variant in VARIANTS},
@@ -44,18 +45,19 @@ def case(name: str, **settings: Any) -> Trainer:
     return trainer
 
 
-def first_gradients(name: str, **settings: Any) -> dict[str, Tensor]:
+def first_gradients(trainer: Trainer) -> dict[str, Tensor]:
     """Each player's gradients in the first step, which the players make one after the other."""
-    trainer, found = case(name, **settings), {}
+    found = {}
     for turn in trainer.game.turns:
-        trainer.update(turn)
-        found |= gradients(trainer, turn.player)
+        for repeat in range(turn.repeat):
+            trainer.update(turn, repeat)
+            found |= {f"{repeat}.{name}": value for name, value in gradients(trainer, turn.player).items()}
     return found
 
 
-def trajectory(name: str) -> dict[str, Tensor]:
-    """The game after five steps of SGD, and its average."""
-    trainer = case(name)
+def trajectory(trainer: Trainer) -> dict[str, Tensor]:
+    """The game after four more steps of SGD, and its average."""
+    trainer.step = 1
     trainer.run(5, [])
     return weights(trainer.game) | {f"ema.{key}": value for key, value in weights(trainer.averaged).items()}
 
@@ -71,8 +73,9 @@ def results() -> dict[str, Tensor]:
     """Everything that must not depend on the number of processes."""
     found = {}
     for name in CASES:
-        found |= {f"{name}|gradient|{key}": value for key, value in first_gradients(name).items()}
-        found |= {f"{name}|trajectory|{key}": value for key, value in trajectory(name).items()}
+        trainer = case(name)
+        found |= {f"{name}|gradient|{key}": value for key, value in first_gradients(trainer).items()}
+        found |= {f"{name}|trajectory|{key}": value for key, value in trajectory(trainer).items()}
     found |= {f"wgan-gp|reading|{key}": value for key, value in readings("wgan-gp").items()}
     return {key: value.contiguous() for key, value in found.items()}
 

@@ -189,7 +189,7 @@ def test_other_data_under_the_same_name_is_refused(train, saved):
     tensors, header = read_tensors(run / CHECKPOINT)
     header["data"]["fingerprint"] = "something else"
     save_tensors(run / CHECKPOINT, tensors, header)
-    with pytest.raises(GanzooError, match="not the data"):
+    with pytest.raises(GanzooError, match="restore it"):
         train(resume=run)
 
 
