@@ -90,6 +90,8 @@ def build_network(component: Component, **given: Any) -> nn.Module:
             f"network '{component.name}' takes no labels; add -o conditional=false or name a conditional network"
         )
     network: nn.Module = NETWORKS.create(component.name, component.options, **given)
+    if any(parameter.numel() == 0 for parameter in network.parameters()):
+        raise GanzooError(f"network '{component.name}' would have layers of width 0; give it widths from 1 up")
     return network
 
 

@@ -180,6 +180,11 @@ class Session:
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         with self.recorder.live():
             trainer.run(until, [*self._hooks(), *deadline, *hooks])
+        if trainer.interrupted == OUT_OF_TIME:
+            self.recorder.say(
+                f"time is up after {trainer.step} of {until} steps, since the machine became slower; "
+                f"go on with: ganzoo train --resume {self.run}"
+            )
 
     def checkpoint(self, trainer: Trainer | None = None) -> None:
         """Save everything, if all losses were finite so far."""
@@ -229,6 +234,7 @@ class Session:
 
     def _finish(self) -> None:
         model = Model(self.trainer.config, self.trainer.averaged, facts=self._facts())
+        self._sample(self.trainer)
         model.card = model_card(self.trainer.config, model.facts)
         save(model, self.run / "model")
         write_report(self.run)

@@ -249,12 +249,11 @@ def metrics(run: Path) -> list[dict]:
 LONG = ["--steps", "60", "-o", "schedule.checkpoint_every=1", "-o", "schedule.log_every=5"]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(prepared, tmp_path_factory):
+@pytest.fixture
+def uninterrupted(train, tmp_path):
     """What the killed runs must come to."""
-    run = tmp_path_factory.mktemp("uninterrupted") / "run"
-    assert finish(start(run, prepared, *begin("gan"))) == 0
-    return read_tensors(run / CHECKPOINT)[0]
+    rhythm = {"schedule.checkpoint_every": 1, "schedule.log_every": 5}
+    return read_tensors(train("gan", steps=60, overrides=rhythm, out=tmp_path / "uninterrupted") / CHECKPOINT)[0]
 
 
 def begin(variant: str) -> list[str]:
@@ -308,7 +307,7 @@ def test_killed_at_random_moments(times, prepared, uninterrupted, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_save_and_say_how_to_go_on(number, code, prepared, uninterrupted, tmp_path):
+def test_signals_save_and_say_how_to_go_on(number, code, prepared, train, uninterrupted, tmp_path):
     run = tmp_path / "run"
     process = start(run, prepared, *begin("gan"))
     wait_for(process, lambda: list(run.glob("samples/*.png")))
@@ -319,6 +318,5 @@ def test_signals_save_and_say_how_to_go_on(number, code, prepared, uninterrupted
     step = read_tensors(run / CHECKPOINT)[1]["trainer"]["step"]
     assert 0 < step < 60
     assert ganzoo.load(run).sample(1).isfinite().all()
-    resumed = start(run, prepared)
-    assert finish(resumed) == 0
+    train(resume=run)
     assert same(read_tensors(run / CHECKPOINT)[0], uninterrupted)

@@ -1,0 +1,74 @@
+"""torchgan 0.1.0: ``Trainer.train_iter`` with its own DCGAN networks, for DCGAN and for WGAN-GP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.duel import Duel
+from benchmarks.trainers import real_batches, trainer_of_networks
+
+os.environ.update(CONSOLE_LOGGING="0", TENSORBOARD_LOGGING="0", VISDOM_LOGGING="0")
+
+LATENT = 100
+GRADIENT_PENALTY = {"name": "gradient-penalty", "weight": 10.0}
+
+
+def duels(folder: Path, scale: float = 1.0) -> Iterator[Duel]:
+    """DCGAN and WGAN-GP (one critic step) at 32 pixels, 64 channels, batches of 64."""
+    from torchgan import losses
+
+    batch, width = max(4, int(64 * scale)), max(4, int(64 * scale))
+    minimax = [losses.MinimaxGeneratorLoss(), losses.MinimaxDiscriminatorLoss()]
+    yield _duel(folder, "DCGAN", batch, width, minimax, "non-saturating", (), batchnorm=True)
+    wasserstein = [losses.WassersteinGeneratorLoss(), losses.WassersteinDiscriminatorLoss(),
+                   losses.WassersteinGradientPenalty(lambd=10.0)]  # fmt: skip
+    yield _duel(folder, "WGAN-GP", batch, width, wasserstein, "wasserstein", (GRADIENT_PENALTY,), batchnorm=False)
+
+
+class Loop:
+    """What ``Trainer.train`` does for one batch."""
+
+    def __init__(self, trainer: Any, batches: list[Tensor]):
+        self.trainer, self.batches = trainer, cycle(batches)
+        trainer.batch_size = len(batches[0])
+        trainer.generator.train()
+        trainer.discriminator.train()
+
+    def __call__(self) -> None:
+        trainer, told = self.trainer, self.trainer.loss_information
+        trainer.real_inputs = next(self.batches)
+        generator_loss, discriminator_loss, generator_steps, discriminator_steps = trainer.train_iter()
+        told["generator_losses"] += generator_loss
+        told["discriminator_losses"] += discriminator_loss
+        told["generator_iters"] += generator_steps
+        told["discriminator_iters"] += discriminator_steps
+
+
+def _duel(
+    folder: Path, name: str, batch: int, width: int, losses: list[Any], loss: str, penalties: tuple, *, batchnorm: bool
+) -> Duel:
+    from torchgan.models import DCGANDiscriminator, DCGANGenerator
+    from torchgan.trainer import Trainer
+
+    adam = {"name": torch.optim.Adam, "args": {"lr": 2e-4, "betas": (0.5, 0.999)}}
+    plain = {"in_size": 32, "step_channels": width, "batchnorm": batchnorm, "last_nonlinearity": nn.Identity()}
+    models = {
+        "generator": {"name": DCGANGenerator, "args": {"out_size": 32, "step_channels": width}, "optimizer": adam},
+        "discriminator": {"name": DCGANDiscriminator, "args": plain, "optimizer": adam},
+    }
+    places = {"checkpoints": str(folder / "model" / "gan"), "recon": str(folder / "images")}
+    theirs = Trainer(models, losses, device=torch.device("cpu"), **places)
+    trainer = trainer_of_networks(
+        theirs.generator, theirs.discriminator, folder, loss=loss, penalties=penalties, batch_size=batch,
+        resolution=32, latent_size=LATENT, adam={"betas": [0.5, 0.999]},
+    )  # fmt: skip
+    loop = Loop(theirs, real_batches(trainer.loader))
+    what = f"{name} 32 px, {width} channels, batch {batch}"
+    return Duel("torchgan 0.1.0", what, batch, loop, lambda: trainer.run(trainer.step + 1, []))
