@@ -82,7 +82,11 @@ class Schedule(Strict):
 
 
 class Config(Strict):
-    """A variant merged with everything that decides what is built and how it trains."""
+    """A variant merged with everything that decides what is built and how it trains.
+
+    mirror: flip half of the images. jitter: enlarge images by this factor and cut the old size out at random.
+    direction: from which side of its data a game translates to which; None for games that do not translate.
+    """
 
     name: str
     title: str
@@ -91,6 +95,7 @@ class Config(Strict):
     networks: dict[str, Component]
     loss: Component
     penalties: list[Component] = []
+    augment: Component | None = None
     latent: Latent | None = None
     conditional: bool = False
     optimizers: dict[str, Optimizer]
@@ -99,6 +104,8 @@ class Config(Strict):
     image_channels: int = Field(3, ge=1, le=4)
     classes: list[str] = []
     mirror: bool = False
+    jitter: float = Field(1.0, ge=1, le=2)
+    direction: Literal["AtoB", "BtoA"] | None = None
     deviations: list[str] = []
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,9 @@ def export_model(source: str | Path, out: str | Path, *, full: bool = False, onn
     with new_folder(out) as folder:
         rest = _other_networks(model, source) if full else {}
         save(_sampled_only(model) if not full else model, folder, full=rest)
+        samples = weights_file(source).parent / "samples.png"
+        if samples.is_file() and not (folder / samples.name).exists():  # made of images that a model does not hold
+            shutil.copyfile(samples, folder / samples.name)
         if onnx:
             export_onnx(model, folder / "model.onnx")
     return Path(out)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError, UnknownName
-from ganzoo.registry import ADVERSARIAL, DATASETS, EXTRACTORS, GAMES, NETWORKS, PENALTIES, Registry
+from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, NETWORKS, PENALTIES, Registry
 from ganzoo.variants import list_variants, read_variant
 from ganzoo.weights import bundled_models
 
@@ -251,6 +251,7 @@ KINDS = {
     "datasets": Kind("dataset", DATASETS.names, _dataset_row, _describe_dataset),
     "losses": _component_kind(ADVERSARIAL),
     "penalties": _component_kind(PENALTIES),
+    "augments": _component_kind(AUGMENTS),
     "networks": _component_kind(NETWORKS),
     "games": _component_kind(GAMES),
     "extractors": _component_kind(EXTRACTORS),

@@ -1,4 +1,4 @@
-"""Names for components: networks, losses, penalties, games, datasets, extractors, metrics.
+"""Names for components: networks, losses, penalties, augmentations, games, datasets, extractors, metrics.
 
 A component registers itself where it is defined::
 
@@ -134,6 +134,7 @@ def import_plugins() -> None:
 NETWORKS = Registry("NETWORKS", "network", "ganzoo.nets")
 ADVERSARIAL = Registry("ADVERSARIAL", "loss", "ganzoo.losses")
 PENALTIES = Registry("PENALTIES", "penalty", "ganzoo.losses")
+AUGMENTS = Registry("AUGMENTS", "augmentation", "ganzoo.losses")
 GAMES = Registry("GAMES", "game", "ganzoo.games")
 DATASETS = Registry("DATASETS", "dataset", "ganzoo.data")
 EXTRACTORS = Registry("EXTRACTORS", "extractor", "ganzoo.metrics")

@@ -28,16 +28,24 @@ def save_samples(
     labels: Sequence[str | int] = (),
     truncation: float = 1.0,
     points: int | None = None,
+    mixed: int | None = None,
 ) -> Path:
     """Write samples of a model where ``out`` says how, and return where.
 
     ``.png``: a grid of ``n`` (64), replacing an older file. A folder, which must be empty or new:
     ``00000.png``, … one file per sample. ``.gif``: a closed walk through ``points`` (8) samples, 16 frames each.
+    mixed: a table of that many samples' styles with as many others', as a ``.png``.
     labels: class names or numbers, taken in turn; drawn if left out, in a grid with a column for each.
     """
     form = _form(out)
     _refuse_mixture(form, n, points)
     options: dict[str, Any] = {"seed": seed, "truncation": truncation}
+    if mixed is not None:
+        if form != ".png" or n is not None or labels:
+            raise GanzooError(
+                "--style-mix makes one table of drawn samples; let --out end in .png, without -n or --label"
+            )
+        return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
     if form == ".gif":
         points = 8 if points is None else points
         label = _in_turn(labels, points, times=FRAMES)

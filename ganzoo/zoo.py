@@ -114,6 +114,28 @@ class Model:
         """The same as PIL images; options as for :meth:`sample`."""
         return to_images(self.sample(n, **options))
 
+    def translate(self, images: Tensor, *, direction: str | None = None, seed: int = 0, batch_size: int = 16) -> Tensor:
+        """Translations of images (n, C, H, W) in [-1, 1], on the CPU and of the same shape.
+
+        direction: AtoB or BtoA; what it was trained for if left out. seed: another one gives other details where
+        the generator has noise. Raises GanzooError for images or directions that the model does not take.
+        """
+        batches = enumerate(images.split(batch_size))
+        options: dict[str, Any] = {"direction": direction, "seed": seed}
+        done = [self.game.translate(batch, start=i * batch_size, **options).cpu() for i, batch in batches]
+        return torch.cat(done).contiguous()
+
+    def style_mix(self, n: int = 6, *, seed: int = 0, truncation: float = 1.0) -> Tensor:
+        """A table of (n + 1)² images, row by row: the left column's coarse styles with the top row's fine ones.
+
+        Raises GanzooError for a model whose generator has no styles.
+        """
+        style_mix: Any = getattr(self.game, "style_mix", None)
+        if style_mix is None:
+            raise GanzooError(f"{self.config.name} has no styles to mix; take a stylegan2 model")
+        images: Tensor = style_mix(n, seed=seed, truncation=truncation)
+        return images.cpu()
+
     def interpolate(
         self,
         points: int = 4,
@@ -173,7 +195,8 @@ def save(model: Model, folder: str | Path, *, full: dict[str, Tensor] | None = N
     readable = json.dumps(header | {"facts": model.facts}, indent=2, sort_keys=True)
     (folder / "config.json").write_text(readable + "\n", encoding="utf-8")
     (folder / "README.md").write_text(model.card, encoding="utf-8")
-    save_grid(model.game.preview().cpu(), folder / "samples.png")
+    if (preview := model.game.preview()) is not None:
+        save_grid(preview, folder / "samples.png", columns=model.game.columns)
     return folder
 
 
@@ -191,9 +214,14 @@ def load(name_or_path: str | Path) -> Model:
     config = resolve(header["config"]).config
     names = {name.partition(".")[0] for name in tensors}
     game = create_game(config, networks=[network for network in config.networks if network in names])
+    # What only training carries besides networks is in no model.
+    carried = {
+        name: value for name, value in game.state_dict().items() if name.partition(".")[0] not in config.networks
+    }
     try:
         game.load_state_dict(
-            {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+            carried
+            | {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         )
     except RuntimeError as error:
         reason = textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …")
@@ -238,7 +266,7 @@ def save_grid(images: Tensor, path: str | Path, *, columns: int | None = None) -
     from PIL import Image
     from torchvision.utils import make_grid
 
-    grid = make_grid(to_uint8(images), nrow=columns or max(1, round(len(images) ** 0.5)), padding=2)
+    grid = make_grid(to_uint8(images).cpu(), nrow=columns or max(1, round(len(images) ** 0.5)), padding=2)
     with new_file(path) as temporary:
         Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary, format="PNG")
     return Path(path)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ganzoo.config import Config, resolve
 from ganzoo.data.loader import Loader
 from ganzoo.games.base import Game, create_game
-from ganzoo.registry import NETWORKS
+from ganzoo.registry import GAMES, NETWORKS
 from ganzoo.training.trainer import Settings, Trainer
 from ganzoo.variants import list_variants, read_variant
 
@@ -21,7 +24,17 @@ torch.set_num_threads(1)
 
 VARIANTS = list_variants()
 CONDITIONAL = [name for name in VARIANTS if read_variant(name).get("conditional")]
-WIDTHS = {"channels": 4, "width": 16, "units": 8, "label_units": 8, "joint_units": 8, "latent_units": 8}
+TRANSLATING = [name for name in VARIANTS if read_variant(name).get("direction")]
+SAMPLING = [name for name in VARIANTS if name not in TRANSLATING]
+WIDTHS = {
+    "channels": 4,
+    "width": 16,
+    "units": 8,
+    "label_units": 8,
+    "joint_units": 8,
+    "latent_units": 8,
+    "style_size": 8,
+}
 
 
 def tiny(variant: str) -> dict[str, Any]:
@@ -51,8 +64,13 @@ class Images:
     labels: Tensor
 
     @property
-    def count(self) -> int:
-        return len(self.images)
+    def images_a(self) -> Tensor:
+        return self.images
+
+    @property
+    def images_b(self) -> Tensor:
+        """Its pair's other half: the negative."""
+        return 255 - self.images
 
 
 def images_for(config: Config, count: int = 40) -> Images:
@@ -63,10 +81,51 @@ def images_for(config: Config, count: int = 40) -> Images:
     return Images(pixels, torch.randint(0, max(len(config.classes), 1), (count,), generator=random))
 
 
+def data_for(variant: str, folder: Path) -> str | Path:
+    """Data a variant can learn from: the bundled digits, or a new folder of images with two sides."""
+    game = read_variant(variant)["game"]
+    kind = GAMES.get(game if isinstance(game, str) else game["name"]).kinds[0]
+    if kind in ("pairs", "unpaired"):
+        return two_sided(folder / kind, kind)
+    return "mnist-10k"
+
+
+def two_sided(folder: Path, kind: str, *, size: int = 32, train: tuple[int, int] = (12, 9), test: int = 3) -> Path:
+    """Random gray images in trainA/ trainB/ testA/ testB/, or pairs A|B in train/ and test/, B the negative of A."""
+    if folder.exists():
+        return folder
+    random = np.random.default_rng(0)
+    for split, counts in {"train": train, "test": (test, test)}.items():
+        for side, count in zip("AB", counts if kind == "unpaired" else (counts[0], 0), strict=True):
+            place = folder / (split if kind == "pairs" else f"{split}{side}")
+            for number in range(count):
+                place.mkdir(parents=True, exist_ok=True)
+                image = random.integers(0, 256, (size, size), dtype=np.uint8)
+                pixels = np.concatenate([image, 255 - image], 1) if kind == "pairs" else image
+                Image.fromarray(pixels).save(place / f"{side}{number}.png")
+    return folder
+
+
+def made(game: Game, n: int, *, seed: int = 0, start: int = 0) -> Tensor:
+    """Images of any game: samples, or translations of images that are always the same."""
+    if not game.directions:
+        return game.sample(n, seed=seed, start=start)
+    random = torch.Generator().manual_seed(0)
+    given = torch.rand(start + n, game.channels, game.resolution, game.resolution, generator=random)[start:]
+    return game.translate(2 * given - 1, seed=seed, start=start)
+
+
+def averaged_weights(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The averaged networks' weights, and what they average."""
+    averaged = weights(trainer.averaged)
+    return averaged, {name: value for name, value in weights(trainer.game).items() if name in averaged}
+
+
 def trainer_for(config: Config, *, dataset: Images | None = None, seed: int = 0, **settings: Any) -> Trainer:
     """A trainer at step 0 on random images."""
     game = create_game(config, seed=seed)
-    loader = Loader(dataset or images_for(config), game.fields, config.schedule.batch_size, seed=seed)
+    changes = {"mirror": config.mirror, "jitter": config.jitter, "independent": game.independent}
+    loader = Loader(dataset or images_for(config), game.fields, config.schedule.batch_size, seed=seed, **changes)
     averaged = create_game(config, networks=game.sampled)
     return Trainer(game, averaged, config, loader, Settings(seed=seed, **settings))
 

@@ -11,6 +11,7 @@ import click
 
 from ganzoo.cli._output import print_json, print_table
 
+KINDS = ("images", "pairs", "unpaired")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -51,6 +52,7 @@ def list_(as_json: bool) -> None:
 @click.option("--fit", type=click.Choice(("crop", "pad", "stretch")), default="crop", help="Make images square so.")
 @click.option("--channels", type=click.Choice(("1", "3")), help="Gray or colour; default: as the data is.")
 @click.option("--split", help="Only this split; default: all.")
+@click.option("--kind", type=click.Choice(KINDS), help="What your own images are; default: what they look like.")
 @click.option("--strict", is_flag=True, help="Fail on unreadable images instead of skipping them.")
 @as_json
 def prepare(
@@ -60,17 +62,20 @@ def prepare(
     fit: str,
     channels: str | None,
     split: str | None,
+    kind: str | None,
     strict: bool,
     as_json: bool,
 ) -> None:
     """Download or read a dataset and pack it for training.
 
-    NAME is a named dataset, or a folder, zip or tar of images (class folders become labels).
+    NAME is a named dataset, or a folder, zip or tar of images (class folders become labels). Pairs are images
+    side by side, or folders A/ and B/ with the same names; unpaired images lie in trainA/ and trainB/.
 
     \b
     ganzoo data prepare mnist
     ganzoo data prepare celeba --from ~/img_align_celeba.zip --resolution 64
     ganzoo data prepare photos/ --resolution 128 --fit pad
+    ganzoo data prepare facades/ --kind pairs --resolution 256
     """
     from ganzoo.data.prepare import prepare as prepare_dataset
 
@@ -83,6 +88,7 @@ def prepare(
             fit=fit,
             split=split,
             strict=strict,
+            kind=kind,
             progress=progress,
         )
     if as_json:
@@ -94,8 +100,9 @@ def prepare(
 
 @command.command()
 @click.argument("path")
+@click.option("--kind", type=click.Choice(KINDS), help="What they are; default: what they look like.")
 @as_json
-def check(path: str, as_json: bool) -> None:
+def check(path: str, kind: str | None, as_json: bool) -> None:
     """Look through images before training on them: what is there, what is odd, what training will do.
 
     \b
@@ -104,7 +111,7 @@ def check(path: str, as_json: bool) -> None:
     from ganzoo.data.check import check as check_images
 
     with _progress() as progress:
-        report = check_images(path, progress)
+        report = check_images(path, progress, kind)
     if as_json:
         return print_json(report.as_dict())
     click.echo(f"{report.path}: {report.images:,} images among {report.files:,} files")

@@ -6,7 +6,7 @@ import click
 
 from ganzoo.cli._output import print_json, print_table
 
-KINDS = ("variants", "models", "datasets", "losses", "penalties", "networks", "games", "extractors")
+KINDS = ("variants", "models", "datasets", "losses", "penalties", "augments", "networks", "games", "extractors")
 
 
 @click.command()

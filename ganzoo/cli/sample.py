@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 
@@ -13,6 +15,7 @@ import click
 @click.option("--truncation", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more typical.")
 @click.option("--out", metavar="FILE|DIR", help="grid.png, walk.gif or a folder; <model>-seed<seed>.png if left out.")
 @click.option("--interpolate", type=click.IntRange(2), metavar="N", help="A walk through N samples, as a .gif.")
+@click.option("--style-mix", type=click.IntRange(1), metavar="N", help="A table of N samples' styles with N others'.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 def command(
     model: str,
@@ -22,6 +25,7 @@ def command(
     truncation: float,
     out: str | None,
     interpolate: int | None,
+    style_mix: int | None,
     device: str,
 ) -> None:
     """Make images with MODEL, a run's folder, a model directory or a name of `ganzoo list --kind models`.
@@ -31,6 +35,7 @@ def command(
     ganzoo sample runs/cgan-mnist-10k-1 --label 3 --label 7 --out threes-and-sevens.png
     ganzoo sample runs/dcgan-cats-1 -n 5000 --seed 1 --out cats/
     ganzoo sample runs/dcgan-cats-1 --interpolate 8 --out walk.gif
+    ganzoo sample runs/stylegan2-faces-1 --style-mix 6 --truncation 0.7 --out table.png
     """
     from ganzoo.sampling import default_out, save_samples
     from ganzoo.training.machine import pick_device
@@ -38,5 +43,6 @@ def command(
 
     loaded = load(model).to(pick_device(device))
     place = out or default_out(model, seed, walk=interpolate is not None)
-    written = save_samples(loaded, place, n=n, seed=seed, labels=labels, truncation=truncation, points=interpolate)
+    options: dict[str, Any] = {"labels": labels, "truncation": truncation, "points": interpolate, "mixed": style_mix}
+    written = save_samples(loaded, place, n=n, seed=seed, **options)
     click.echo(written)

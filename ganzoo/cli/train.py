@@ -25,6 +25,7 @@ import click
 @click.option(
     "--fit", type=click.Choice(["crop", "pad", "stretch"]), help="How other shapes become square: crop if left out."
 )
+@click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="From which side of the data to which.")
 @click.option("--out", metavar="DIR", help="The run's folder; runs/<variant>-<dataset>-<n> if left out.")
 @click.option("--resume", metavar="RUN", help="Go on with a run exactly where its last checkpoint is.")
 @click.option("--init-from", metavar="MODEL", help="Start a new run from a model's or run's weights.")
@@ -37,6 +38,7 @@ def command(overrides: tuple[str, ...], dry_run: bool, **options: Any) -> None:
     \b
     ganzoo train wgan-gp --dataset mnist-10k --preset cpu --minutes 5
     ganzoo train dcgan --dataset ~/cats --resolution 64 --steps 20000 -o loss=hinge
+    ganzoo train pix2pix --dataset facades --direction BtoA
     ganzoo train --resume runs/dcgan-cats-1
     """
     from ganzoo.config import parse_overrides
@@ -61,6 +63,6 @@ def _show(options: dict[str, Any]) -> None:
     game = create_game(decided.config)
     for key, value in flatten(decided.config.model_dump(mode="json")):
         click.echo(f"{key} = {value}  ({decided.resolved.origin(key)})")
-    for name, network in game.named_children():
-        click.echo(f"{name}: {sum(p.numel() for p in network.parameters()):,} parameters")
+    for name in decided.config.networks:
+        click.echo(f"{name}: {sum(p.numel() for p in game.get_submodule(name).parameters()):,} parameters")
     click.echo(f"data: {decided.dataset!r}")

@@ -12,8 +12,8 @@ from typing import Any
 
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.data.files import Files, open_files
-from ganzoo.data.images import THREADS, Progress, Survey, quiet, survey
-from ganzoo.data.layout import Layout, find_layout
+from ganzoo.data.images import THREADS, Progress, Survey, lay_out, panel_sizes, quiet, survey
+from ganzoo.data.layout import Layout
 
 STEP = 4096
 LISTED = 20
@@ -48,13 +48,17 @@ class Report:
         return asdict(self)
 
 
-def check(path: str | Path, progress: Progress | None = None) -> Report:
-    """Decode every image of a folder, zip or tar once and report on them."""
+def check(path: str | Path, progress: Progress | None = None, kind: str | None = None) -> Report:
+    """Decode every image of a folder, zip or tar once and report on them.
+
+    kind: images, pairs or unpaired; what the images look like if left out.
+    """
     path = Path(path).expanduser().absolute()
     files = open_files(path)
-    layout = find_layout(files)
-    names = [name for items in layout.splits.values() for name, _ in items]
+    layout = lay_out(files, kinds=(kind,) if kind else ())
+    names = layout.names
     seen = survey(files, names)
+    panel_sizes(files, layout, seen)
     unreadable, digests = _read_all(files, names, progress)
     labels = Counter(label for items in layout.splits.values() for _, label in items if label is not None)
     report = Report(
@@ -148,7 +152,7 @@ def _plan(report: Report, layout: Layout, seen: Survey) -> list[str]:
     plan = [f"learn from {report.splits.get('train', 0):,} images of the train split"]
     if len(report.splits) == 1 and "train" in report.splits:
         plan = [f"learn from {good:,} images"]
-    plan.append(f"use {len(layout.classes)} class folders as labels" if layout.classes else "use no labels")
+    plan.append(_plan_sides(layout, seen))
     plan.append(_plan_size(seen))
     plan.append("work in gray (1 channel)" if seen.channels == 1 else "work in colour (3 channels)")
     alpha = sum(n for mode, n in seen.modes.items() if mode in ("RGBA", "LA", "PA") or mode.endswith("+alpha"))
@@ -161,6 +165,17 @@ def _plan(report: Report, layout: Layout, seen: Survey) -> list[str]:
         "skip {} unreadable images": len(report.unreadable),
     }
     return plan + [text.format(f"{count:,}") for text, count in policies.items() if count]
+
+
+def _plan_sides(layout: Layout, seen: Survey) -> str:
+    if layout.kind == "pairs":
+        return "take the " + ("images of A/ and B/ by name" if layout.partners else "halves A|B of each") + " as pairs"
+    if layout.kind == "unpaired":
+        return "translate between the unpaired images of the sides A and B"
+    if layout.classes:
+        return f"use {len(layout.classes)} class folders as labels"
+    wide = [height * 2 == width for height, width in seen.sizes]
+    return "use no labels" + (" (as halves A|B of pairs with a variant such as pix2pix)" if wide and all(wide) else "")
 
 
 def _plan_size(seen: Survey) -> str:

@@ -37,7 +37,7 @@ class Dataset:
     name: str
     title: str
     family: str
-    kind: str  # images | labelled
+    kind: str  # images | labelled | pairs | unpaired
     resolution: tuple[int, int] | None
     channels: int
     counts: dict[str, int]

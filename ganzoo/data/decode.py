@@ -9,6 +9,7 @@ distorts.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -42,22 +43,34 @@ class Look:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The size and channels every packed image gets, and how others are made to fit."""
+    """The size and channels every packed image gets, and how others are made to fit.
+
+    panels: pictures side by side in an image; each is made to fit by itself.
+    """
 
     height: int
     width: int
     channels: int
     fit: str = "crop"
+    panels: int = 1
 
     def image(self, image: Image.Image) -> np.ndarray:
-        """One image of any size and mode → (H, W, C) uint8."""
+        """One image of any size and mode → (H, W · panels, C) uint8."""
+        return self.joined([self.panel(part) for part in _cut(to_eight_bits(image), self.panels)])
+
+    def panel(self, image: Image.Image) -> np.ndarray:
+        """One picture → (H, W, C) uint8."""
         image = to_eight_bits(image).convert("L" if self.channels == 1 else "RGB")
         pixels = np.asarray(_fitted(image, self.height, self.width, self.fit))
         return pixels.reshape(self.height, self.width, self.channels)
 
+    def joined(self, panels: Sequence[np.ndarray]) -> np.ndarray:
+        """Pictures of one size side by side."""
+        return panels[0] if len(panels) == 1 else np.concatenate(panels, axis=1)
+
     def images(self, images: np.ndarray) -> np.ndarray:
-        """(n, h, w, c) uint8 → (n, H, W, C) uint8."""
-        if images.shape[1:] == (self.height, self.width, self.channels):
+        """(n, h, w, c) uint8 → (n, H, W · panels, C) uint8."""
+        if images.shape[1:] == (self.height, self.width * self.panels, self.channels):
             return images
         flat = images[..., 0] if images.shape[-1] == 1 else images
         return np.stack([self.image(Image.fromarray(pixels)) for pixels in flat])
@@ -102,6 +115,12 @@ def _opened(file: BinaryIO) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise Unreadable(f"{image.width}x{image.height} is more than {MAX_PIXELS:,} pixels")
     return image
+
+
+def _cut(image: Image.Image, panels: int) -> list[Image.Image]:
+    """An image's pictures from left to right."""
+    width = image.width // panels
+    return [image.crop((i * width, 0, (i + 1) * width, image.height)) for i in range(panels)] if panels > 1 else [image]
 
 
 def _on_white(image: Image.Image) -> Image.Image:

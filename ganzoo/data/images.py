@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -15,22 +15,28 @@ import numpy as np
 from ganzoo.data.datasets import Dataset
 from ganzoo.data.decode import Geometry, Look, Unreadable, decode, look
 from ganzoo.data.files import Files
-from ganzoo.data.layout import find_layout
+from ganzoo.data.layout import Layout, find_layout
 from ganzoo.data.packed import Chunk
+from ganzoo.data.sides import choose_kind, find_sides, refuse_no_pairs
 from ganzoo.data.source import Split
 
 CHUNK_BYTES = 16 << 20
 SURVEY_STEP = 4096
 THREADS = min(8, os.cpu_count() or 1)
+Reader = Callable[[Geometry, list[str]], Iterator[Chunk]]
 Items = list[tuple[str, "int | None"]]
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class Survey:
-    """What the headers of a collection's images say; unreadable ones with the reason."""
+    """What the headers of a collection's images say; unreadable ones with the reason.
+
+    examples: an image of each size.
+    """
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    examples: dict[tuple[int, int], str] = field(default_factory=dict)
     modes: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     gray: int = 0
@@ -38,8 +44,9 @@ class Survey:
     rotated: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
 
-    def add(self, seen: Look) -> None:
+    def add(self, name: str, seen: Look) -> None:
         self.sizes[seen.size] += 1
+        self.examples.setdefault(seen.size, name)
         self.modes[seen.mode] += 1
         self.formats[seen.format] += 1
         self.gray += seen.gray
@@ -61,26 +68,45 @@ class Survey:
         return formats[0].replace("mpo", "jpeg") if self.lossy else ""
 
 
-def read_images(files: Files, dataset: Dataset | None, progress: Progress | None = None) -> list[Split]:
-    """The splits of a collection of image files; their headers are read now, their pixels later."""
-    layout = find_layout(files, dataset)
-    names = [name for items in layout.splits.values() for name, _ in items]
-    seen = survey(files, names, progress)
-    square = all(height == width for height, width in seen.sizes)
+def read_images(
+    files: Files, dataset: Dataset | None, progress: Progress | None = None, kinds: Sequence[str] = ()
+) -> list[Split]:
+    """The splits of a collection of image files; their headers are read now, their pixels later.
+
+    kinds: what the collection is wanted as, see :func:`ganzoo.data.sides.choose_kind`.
+    """
+    layout = lay_out(files, dataset, kinds)
+    seen = survey(files, layout.names, progress)
+    sizes = panel_sizes(files, layout, seen)
     return [
         Split(
             name=split,
             count=len(items),
             channels=seen.channels,
-            size=seen.size,
-            read=_reader(files, items),
-            classes=layout.classes if items[0][1] is not None else (),
+            size=next(iter(sizes)) if len(sizes) == 1 else None,
+            read=_reader(files, items, layout.partners),
+            classes=layout.classes if items[0][1] is not None and layout.kind == "images" else (),
             labelled=items[0][1] is not None,
-            square=square,
+            square=all(height == width for height, width in sizes),
             lossy=seen.lossy_format,
+            kind=layout.kind,
         )
         for split, items in layout.splits.items()
     ]
+
+
+def lay_out(files: Files, dataset: Dataset | None = None, kinds: Sequence[str] = ()) -> Layout:
+    """The layout of a collection, as a named dataset has it or as one of the wanted kinds."""
+    kind = dataset.kind if dataset else choose_kind(files, kinds)
+    return find_sides(files, kind) if kind in ("pairs", "unpaired") else find_layout(files, dataset)
+
+
+def panel_sizes(files: Files, layout: Layout, seen: Survey) -> set[tuple[int, int]]:
+    """The (height, width) that single pictures have; raises GanzooError for halves that cannot be."""
+    if layout.kind != "pairs" or layout.partners:
+        return set(seen.sizes)
+    refuse_no_pairs(files, seen.examples)
+    return {(height, width // 2) for height, width in seen.sizes}
 
 
 def survey(files: Files, names: list[str], progress: Progress | None = None) -> Survey:
@@ -92,7 +118,7 @@ def survey(files: Files, names: list[str], progress: Progress | None = None) -> 
             results = list(pool.map(lambda name: _look(files, name), batch))
         for name, result in zip(batch, results, strict=True):
             if isinstance(result, Look):
-                seen.add(result)
+                seen.add(name, result)
             else:
                 seen.unreadable[name] = result
         if progress:
@@ -100,9 +126,11 @@ def survey(files: Files, names: list[str], progress: Progress | None = None) -> 
     return seen
 
 
-def read_image(files: Files, name: str, geometry: Geometry) -> np.ndarray | str:
-    """One image's pixels, or why it cannot be read."""
+def read_image(files: Files, name: str, geometry: Geometry, partner: str | None = None) -> np.ndarray | str:
+    """One image's pixels, with its partner's beside them if it has one, or why it cannot be read."""
     try:
+        if partner:
+            return geometry.joined([geometry.panel(decode(files.read(each))) for each in (name, partner)])
         return geometry.image(decode(files.read(name)))
     except (Unreadable, OSError) as error:
         return str(error)
@@ -116,13 +144,18 @@ def _look(files: Files, name: str) -> Look | str:
         return str(error)
 
 
-def _reader(files: Files, items: Items) -> Callable[[Geometry, list[str]], Iterator[Chunk]]:
+def _reader(files: Files, items: Items, partners: Mapping[str, str]) -> Reader:
+    def one(name: str, geometry: Geometry) -> np.ndarray | str:
+        return read_image(files, name, geometry, partners.get(name))
+
     def read(geometry: Geometry, skipped: list[str]) -> Iterator[Chunk]:
-        step = max(1, CHUNK_BYTES // (geometry.height * geometry.width * geometry.channels))
+        step = max(1, CHUNK_BYTES // (geometry.height * geometry.width * geometry.panels * geometry.channels))
         for start in range(0, len(items), step):
             batch = items[start : start + step]
             with ThreadPoolExecutor(THREADS) as pool, quiet():
-                results = list(pool.map(lambda item: read_image(files, item[0], geometry), batch))
+                results = list(
+                    pool.map(lambda item: read_image(files, item[0], geometry, partners.get(item[0])), batch)
+                )
             skipped += [f"{name}: {r}" for (name, _), r in zip(batch, results, strict=True) if isinstance(r, str)]
             if chunk := _chunk(batch, results):
                 yield chunk

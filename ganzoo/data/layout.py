@@ -32,22 +32,38 @@ _UNPAIRED = {"trainA", "trainB", "testA", "testB"}
 
 @dataclass
 class Layout:
-    """Image names by split with their class (None: unlabelled), all classes, and what was left out."""
+    """Image names by split with their class (None: unlabelled), all classes, and what was left out.
+
+    kind: "pairs" (an image is its two halves, or is completed by its partner), "unpaired" (the classes are the
+    two sides) or "images". partners: the B images of A images that lie in files of their own.
+    """
 
     splits: dict[str, list[tuple[str, int | None]]]
     classes: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+    kind: str = "images"
+    partners: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Every image file."""
+        return [name for items in self.splits.values() for name, _ in items] + list(self.partners.values())
+
+
+def image_paths(files: Files) -> dict[str, tuple[str, ...]]:
+    """The parts of each image's name; raises GanzooError if there is no image."""
+    images = [name for name in files.sizes if PurePosixPath(name).suffix.lower() in EXTENSIONS]
+    if not images:
+        raise GanzooError(_nothing_found(files))
+    return {name: PurePosixPath(name).parts for name in images}
 
 
 def find_layout(files: Files, dataset: Dataset | None = None) -> Layout:
     """Sort a collection's images into splits and classes by their folders."""
-    images = [name for name in files.sizes if PurePosixPath(name).suffix.lower() in EXTENSIONS]
-    if not images:
-        raise GanzooError(_nothing_found(files))
-    paths = {name: PurePosixPath(name).parts for name in images}
+    paths = image_paths(files)
     _refuse_unpaired(files, paths.values())
     notes: list[str] = []
-    splits = _by_split(_without_wrapper(paths), notes)
+    splits = by_split(without_wrapper(paths), notes)
     labelled = dataset is None or bool(dataset.classes)
     by_class = {split: _by_class(parts) for split, parts in splits.items()} if labelled else {}
     names = {name for found in by_class.values() if found for name in found.values()}
@@ -74,11 +90,11 @@ def _refuse_unpaired(files: Files, paths: Iterable[tuple[str, ...]]) -> None:
     if any(_UNPAIRED & set(parts[:-1]) for parts in paths):
         raise GanzooError(
             f"{files.path} has trainA and trainB folders: unpaired data, which is no set of images to learn; "
-            "give one of the folders"
+            "give one of the folders, or train a variant that translates between the two"
         )
 
 
-def _without_wrapper(paths: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def without_wrapper(paths: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Drop the leading folders that all images share, up to one that names a split."""
     while len({parts[0] for parts in paths.values()}) == 1 and all(len(parts) > 1 for parts in paths.values()):
         if next(iter(paths.values()))[0].lower() in SPLITS:
@@ -87,7 +103,8 @@ def _without_wrapper(paths: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, 
     return paths
 
 
-def _by_split(paths: dict[str, tuple[str, ...]], notes: list[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+def by_split(paths: dict[str, tuple[str, ...]], notes: list[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The images of each split with what is left of their names."""
     splits: dict[str, dict[str, tuple[str, ...]]] = {}
     outside = []
     for name, parts in paths.items():

@@ -36,6 +36,7 @@ class PackedDataset:
         self.label: str = info["label"]
         self.family: str = info["family"]
         self.kind: str = info["kind"]
+        self.panels: int = info.get("panels", 1)
         self.split: str = info["split"]
         self.classes: tuple[str, ...] = tuple(info["classes"])
         self.count: int = info["count"]
@@ -67,13 +68,30 @@ class PackedDataset:
 
     @cached_property
     def images(self) -> Tensor:
-        """(N, H, W, C) uint8, sharing the memory map."""
+        """(N, H, W, C) uint8, sharing the memory map; pairs are (N, H, 2 · W, C)."""
         return _tensor(self.numpy("images"))
+
+    @property
+    def images_a(self) -> Tensor:
+        """(N, H, W, C) uint8: the left halves of pairs, or the first side of unpaired images."""
+        return self._side(0)
+
+    @property
+    def images_b(self) -> Tensor:
+        """The other side; row i belongs to row i of ``images_a`` in pairs."""
+        return self._side(1)
 
     @cached_property
     def labels(self) -> Tensor | None:
         """(N,) int64 indices into ``classes``; None where there are none."""
         return _tensor(self.numpy("labels")) if self.info["labels"] else None
+
+    def _side(self, side: int) -> Tensor:
+        if self.panels == 2:
+            return self.images.chunk(2, 2)[side]
+        # Side A was packed before side B.
+        first = next(iter(self.info["class_counts"].values()))
+        return self.images[first:] if side else self.images[:first]
 
     def numpy(self, field: str) -> np.ndarray:
         """The array of ``field``, mapped from disk; writes to it stay private to this process."""
@@ -108,7 +126,9 @@ def write_pack(
         facts = _write_arrays(temporary, chunks)
         with writing_to(folder.parent):
             card = {"format": FORMAT, **info(), **facts}
-            card["class_counts"] = _class_counts(card["classes"], temporary)
+            card["resolution"] = [card["resolution"][0], card["resolution"][1] // card.get("panels", 1)]
+            sides = ["A", "B"] if facts["labels"] and card["kind"] == "unpaired" else []
+            card["class_counts"] = _class_counts(card["classes"] or sides, temporary)
             _write_json(temporary / CARD, card)
             temporary.chmod(0o755)
             _move_into_place(temporary, folder, replace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from ganzoo.data.files import open_files, signature
 from ganzoo.data.images import read_images
 from ganzoo.data.official import read_cifar, read_idx, read_npz, read_stl10
 from ganzoo.data.packed import Chunk, PackedDataset, write_pack
+from ganzoo.data.sides import KINDS
 from ganzoo.data.source import Split
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, UnknownName
 
 Progress = Callable[[str, int, int], None]
 OFFICIAL = {"idx": read_idx, "cifar": read_cifar, "stl10": read_stl10, "npz": read_npz}
@@ -30,12 +31,16 @@ CHUNK_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Request:
-    """The geometry asked for; None leaves it to the data (to default_resolution, where sizes differ)."""
+    """The geometry asked for; None leaves it to the data (to default_resolution, where sizes differ).
+
+    kinds: what the images may be read as, most wanted first; empty takes what they look like.
+    """
 
     resolution: int | None = None
     channels: int | None = None
     fit: str = "crop"
     default_resolution: int | None = None
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for size in (self.resolution, self.default_resolution):
@@ -43,6 +48,8 @@ class Request:
                 raise GanzooError(f"resolution {size} is not between 1 and {MAX_RESOLUTION}")
         if self.channels not in (None, 1, 3):
             raise GanzooError(f"{self.channels} channels cannot be prepared; choose 1 (gray) or 3 (colour)")
+        if strange := set(self.kinds) - set(KINDS):
+            raise UnknownName("kind", strange.pop(), KINDS)
         if self.fit not in FITS:
             raise GanzooError(f"unknown fit '{self.fit}'; choose {', '.join(FITS)}")
 
@@ -56,12 +63,12 @@ def pack_source(
     progress: Progress | None = None,
 ) -> list[PackedDataset]:
     """Read originals and pack each of their splits (or the one named)."""
-    splits = _read(path, dataset, progress)
+    splits = _read(path, dataset, progress, request.kinds)
     about = _about(path, dataset, splits)
     wanted = [split for split in splits if only in (None, split.name)]
     if not wanted:
         raise GanzooError(f"{path} has no split '{only}'; it has {', '.join(split.name for split in splits)}")
-    geometry = _geometry(path, about["native"], request)
+    geometry = _geometry(path, about["native"], request, splits[0].panels)
     packs = [_pack(split, about, geometry, strict, progress) for split in wanted]
     for pack in packs:
         _drop_outdated(pack)
@@ -70,7 +77,7 @@ def pack_source(
 
 def derive(parent: PackedDataset, request: Request, progress: Progress | None = None) -> PackedDataset:
     """The same images at another geometry, resized from a pack that holds them untouched."""
-    geometry = _geometry(parent.folder, parent.info["native"], request)
+    geometry = _geometry(parent.folder, parent.info["native"], request, parent.panels)
     if (geometry.height, geometry.width, geometry.channels) == (*parent.resolution, parent.channels):
         return parent
     if not parent.info["identity"]:
@@ -95,16 +102,17 @@ def derive(parent: PackedDataset, request: Request, progress: Progress | None = 
         read,
         parent.classes,
         bool(parent.info["labels"]),
+        kind="images" if parent.kind == "labelled" else parent.kind,
     )
     about = {key: parent.info[key] for key in ("name", "label", "registered", "family", "licence", "source", "native")}
     return _pack(split, about, geometry, False, progress, parent.info["skipped"])
 
 
-def _read(path: Path, dataset: Dataset | None, progress: Progress | None) -> list[Split]:
+def _read(path: Path, dataset: Dataset | None, progress: Progress | None, kinds: Sequence[str]) -> list[Split]:
     files = open_files(path, [source.file for source in dataset.sources] if dataset else ())
     official = OFFICIAL.get(dataset.layout) if dataset else None
     splits = official(files, dataset) if official and dataset else []
-    return splits or read_images(files, dataset, progress)
+    return splits or read_images(files, dataset, progress, kinds)
 
 
 def _about(path: Path, dataset: Dataset | None, splits: list[Split]) -> dict[str, Any]:
@@ -149,7 +157,7 @@ def _default_resolution(dataset: Dataset | None, size: tuple[int, int] | None) -
     return min(square, wanted) if square and wanted else square or wanted
 
 
-def _geometry(path: Path, native: dict[str, Any], request: Request) -> Geometry:
+def _geometry(path: Path, native: dict[str, Any], request: Request, panels: int) -> Geometry:
     size = request.resolution or native["default"] or request.default_resolution
     if not size:
         raise GanzooError(
@@ -157,7 +165,7 @@ def _geometry(path: Path, native: dict[str, Any], request: Request) -> Geometry:
             "e.g. --resolution 64 (--fit crop|pad|stretch says how they are made square)"
         )
     fit = "crop" if native["square"] else request.fit
-    return Geometry(size, size, request.channels or native["channels"], fit)
+    return Geometry(size, size, request.channels or native["channels"], fit, panels)
 
 
 def _pack(
@@ -173,14 +181,15 @@ def _pack(
     replace = existing is not None and existing["source"]["signature"] != about["source"]["signature"]
     if existing and not replace:
         return PackedDataset.open(folder)
-    _check_space(split.count * geometry.height * geometry.width * geometry.channels)
+    _check_space(split.count * geometry.height * geometry.width * geometry.panels * geometry.channels)
     native = about["native"]
     same_size = native["size"] == [geometry.height, geometry.width]
 
     def info() -> dict[str, Any]:
         return {
             **about,
-            "kind": "labelled" if split.labelled else "images",
+            "kind": "labelled" if split.labelled and split.kind == "images" else split.kind,
+            "panels": split.panels,
             "split": split.name,
             "classes": list(split.classes),
             "fit": geometry.fit,
@@ -195,7 +204,9 @@ def _pack(
 def _folder(about: dict[str, Any], split: Split, geometry: Geometry) -> Path:
     home = about["label"] if about["registered"] else f"{about['label']}-{about['source']['signature'][:8]}"
     fit = "" if about["native"]["square"] else f"-{geometry.fit}"
-    return store.datasets_folder() / home / f"{split.name}-{geometry.height}x{geometry.width}x{geometry.channels}{fit}"
+    kind = "" if split.kind == "images" else f"{split.kind}-"
+    size = f"{geometry.height}x{geometry.width}x{geometry.channels}"
+    return store.datasets_folder() / home / f"{kind}{split.name}-{size}{fit}"
 
 
 def _chunks(split: Split, geometry: Geometry, strict: bool, progress: Progress | None) -> Iterator[Chunk]:

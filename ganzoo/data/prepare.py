@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ganzoo.data.download import download
 from ganzoo.data.files import signature
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.packing import Progress, Request, derive, pack_source
+from ganzoo.data.sides import KINDS
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.registry import DATASETS
 
@@ -37,14 +39,16 @@ def open_dataset(
     fit: str = "crop",
     split: str = "train",
     default_resolution: int | None = None,
+    kinds: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> PackedDataset:
     """A dataset by name, or from a folder, zip or tar of images, or a packed folder.
 
     What is not prepared yet is prepared now (and downloaded, where its licence allows). resolution: square size;
     None takes the data's own, or ``default_resolution`` where images differ in size. channels: 1, 3, or the data's.
+    kinds: what it may be (images, labelled, pairs, unpaired), most wanted first; None of it is refused.
     """
-    request = Request(resolution, channels, fit, default_resolution)
+    request = Request(resolution, channels, fit, default_resolution, tuple(kinds))
     return _prepare(_identify(name_or_path, None), request, split, False, progress)[0]
 
 
@@ -57,26 +61,31 @@ def prepare(
     fit: str = "crop",
     split: str | None = None,
     strict: bool = False,
+    kind: str | None = None,
     progress: Progress | None = None,
 ) -> list[PackedDataset]:
     """Pack every split of a dataset, or the one named; packs that exist already are returned as they are.
 
     source: the user's own copy of a named dataset. strict: refuse unreadable images instead of skipping them.
+    kind: images, pairs or unpaired; what the images look like if left out.
     """
-    request = Request(resolution, channels, fit)
+    request = Request(resolution, channels, fit, kinds=(kind,) if kind else ())
     return _prepare(_identify(name_or_path, source), request, split, strict, progress)
 
 
 def _prepare(
     target: _Target, request: Request, split: str | None, strict: bool, progress: Progress | None
 ) -> list[PackedDataset]:
+    if target.dataset:
+        _refuse_kind(target.text, target.dataset.kind, request)
     if target.path and (target.path / store.CARD).is_file():
         pack = PackedDataset.open(target.path)
+        _refuse_kind(target.text, pack.kind, request)
         return [derive(pack, request, progress)]
     if found := _existing(target.packs, request, split):
         _refuse_skipped(found, strict)
         return found
-    if parents := _originals(target.packs, split):
+    if parents := _originals(target.packs, request, split):
         _refuse_skipped(parents, strict)
         return [derive(parent, request, progress) for parent in parents]
     path = target.path or _obtain(target, request, progress)
@@ -133,15 +142,26 @@ def _answers(pack: Card, request: Request) -> bool:
     native = pack["native"]
     size = request.resolution or native["default"] or request.default_resolution
     return (
-        pack["resolution"] == [size, size]
+        _admits(request, pack["kind"])
+        and pack["resolution"] == [size, size]
         and pack["channels"] == (request.channels or native["channels"])
         and (pack["fit"] == request.fit or native["square"])
     )
 
 
-def _originals(packs: list[Card], split: str | None) -> list[PackedDataset]:
+def _admits(request: Request, kind: str) -> bool:
+    return not request.kinds or kind in request.kinds or (kind == "labelled" and "images" in request.kinds)
+
+
+def _refuse_kind(name: str, kind: str, request: Request) -> None:
+    if not _admits(request, kind):
+        wanted = " or ".join(KINDS[each] for each in request.kinds)
+        raise GanzooError(f"{name} is a set of {KINDS[kind]}, but what is wanted here is {wanted}")
+
+
+def _originals(packs: list[Card], request: Request, split: str | None) -> list[PackedDataset]:
     """The packs that hold the source's own pixels, from which any geometry can be derived."""
-    originals = {pack["split"]: pack["folder"] for pack in packs if pack["identity"]}
+    originals = {p["split"]: p["folder"] for p in packs if p["identity"] and _admits(request, p["kind"])}
     wanted = _wanted(packs, split)
     return [PackedDataset.open(originals[name]) for name in wanted] if originals.keys() >= set(wanted) else []
 

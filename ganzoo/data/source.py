@@ -15,6 +15,8 @@ class Split:
 
     count: images it holds (unreadable ones included). size: the (height, width) all its images share, or None.
     channels: 1 where all are gray. lossy: "jpeg" or "webp" where any image is stored so.
+    kind: "images", "pairs" (each image is its two halves) or "unpaired" (the classes are the two sides). size,
+    square: of one half of a pair.
     read: streams chunks and notes in ``skipped`` which files could not be read.
     """
 
@@ -27,7 +29,13 @@ class Split:
     labelled: bool = False
     square: bool = True
     lossy: str = ""
+    kind: str = "images"
     skipped: list[str] = field(default_factory=list)
+
+    @property
+    def panels(self) -> int:
+        """Pictures side by side in each image."""
+        return 2 if self.kind == "pairs" else 1
 
     def chunks(self, geometry: Geometry) -> Iterator[Chunk]:
         """Images at ``geometry`` with their labels, in order."""

@@ -16,7 +16,8 @@ from ganzoo import random
 from ganzoo.config import Component, Config
 from ganzoo.errors import GanzooError
 from ganzoo.losses.objective import AdversarialObjective, Terms
-from ganzoo.registry import ADVERSARIAL, GAMES, NETWORKS, PENALTIES
+from ganzoo.nets.layers import MinibatchStd
+from ganzoo.registry import ADVERSARIAL, AUGMENTS, GAMES, NETWORKS, PENALTIES
 
 Batch = dict[str, Any]
 
@@ -35,12 +36,21 @@ class Game(nn.Module):
     """Networks and the losses they play for; the networks are its children.
 
     turns: the players' moves in order. sampled: the networks that make images, averaged by the EMA and
-    exported. fields: what a batch of data holds. A game never touches optimizers, devices or files.
+    exported. fields: what a batch of data holds. kinds: the data sets it can learn from, most fitting first.
+    independent: the fields' rows do not belong together. directions: what --direction may say. examples: how
+    many examples from the data a preview shows, 0 where a game makes images from noise; they lie in ``shown``.
+    columns: images in a row of a preview. A game never touches optimizers, devices or files.
     """
 
     turns: tuple[Turn, ...]
     sampled: tuple[str, ...]
     fields: tuple[str, ...] = ("images",)
+    kinds: tuple[str, ...] = ("images", "labelled")
+    independent = False
+    directions: tuple[str, ...] = ()
+    examples = 0
+    columns: int | None = None
+    shown: Batch | None = None
 
     def turns_at(self, step: int) -> Iterator[Turn]:
         """The moves due in a step."""
@@ -58,16 +68,26 @@ class Game(nn.Module):
         """What to watch in the discriminator's last turn; scalars on the device."""
         return {}
 
+    def compared(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The real and the generated images of a prepared batch, whose diversity is compared."""
+        return batch["images"], batch["fake"]
+
     def sample(self, n: int, *args: Any, **options: Any) -> Tensor:
         """Images (n, C, H, W) in [-1, 1]; sample i of a seed depends on nothing but (seed, i)."""
-        raise NotImplementedError
+        raise GanzooError(
+            "this model makes images from images, not from noise; use `ganzoo translate MODEL IMAGES --out DIR`"
+        )
 
     def interpolate(self, points: int, frames: int, *args: Any, **options: Any) -> Tensor:
         """Images (points · frames, C, H, W) in [-1, 1] on a closed walk through ``points`` samples."""
-        raise NotImplementedError
+        return self.sample(points)
 
-    def preview(self, n: int = 64) -> Tensor:
-        """The images a run shows of itself: always the same samples."""
+    def translate(self, images: Tensor, *args: Any, **options: Any) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1] of given ones."""
+        raise GanzooError("this model makes images from noise, not from images; use `ganzoo sample MODEL`")
+
+    def preview(self, n: int = 64) -> Tensor | None:
+        """The images a run shows of itself: always the same samples; None where there are no examples to show."""
         return self.sample(n, seed=0)
 
 
@@ -96,23 +116,33 @@ def build_network(component: Component, **given: Any) -> nn.Module:
 
 
 def build_objective(config: Config, discriminator: nn.Module) -> AdversarialObjective:
-    """The configuration's loss and penalties for a critic; refuses penalties the critic makes meaningless."""
+    """The configuration's loss, penalties and augmentation for a critic; refuses penalties it makes meaningless."""
     penalties = {}
     for component in config.penalties:
         penalty = PENALTIES.create(component.name, component.options)
-        if penalty.per_sample and has_batch_statistics(discriminator):
+        if penalty.per_sample and _contains(discriminator, _BatchNorm):
             raise GanzooError(
                 f"penalty '{component.name}' needs each image's own gradient, which batch norm in the discriminator "
                 "mixes over the batch; add -o networks.discriminator.norm=layer"
             )
         penalties[component.name.replace("-", "_")] = penalty
     loss = ADVERSARIAL.create(config.loss.name, config.loss.options)
-    return AdversarialObjective(loss, penalties, joint=not has_batch_statistics(discriminator))
+    augment = AUGMENTS.create(config.augment.name, config.augment.options) if config.augment else None
+    return AdversarialObjective(loss, penalties, augment, joint=not has_batch_statistics(discriminator))
+
+
+def tiled(x: Tensor, rows: int) -> Tensor:
+    """A batch repeated to ``rows`` rows: for real and fake images together."""
+    return x if rows == len(x) else x.repeat(rows // len(x), *[1] * (x.ndim - 1))
 
 
 def has_batch_statistics(network: nn.Module) -> bool:
     """Whether one image's output depends on the rest of its batch."""
-    return any(isinstance(module, _BatchNorm) for module in network.modules())
+    return _contains(network, _BatchNorm, MinibatchStd)
+
+
+def _contains(network: nn.Module, *kinds: type[nn.Module]) -> bool:
+    return any(isinstance(module, kinds) for module in network.modules())
 
 
 @contextmanager

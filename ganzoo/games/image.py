@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from ganzoo import random
 from ganzoo.config import Component, Config, Latent
 from ganzoo.errors import GanzooError
-from ganzoo.games.base import Batch, Game, Turn, build_network, build_objective, require_players
+from ganzoo.games.base import Batch, Game, Turn, build_network, build_objective, require_players, tiled
 from ganzoo.losses.objective import Terms
 from ganzoo.registry import GAMES
 
@@ -83,9 +83,8 @@ class ImageGame(Game):
         """
         streams = [(seed, start + i) for i in range(n)] if seeds is None else [(each, 0) for each in seeds]
         with random.drawing_from(random.Samples(streams)):
-            z = draw_latents(self.latent, len(streams)) * truncation
-            drawn = (random.uniform(len(streams)) * self.num_classes).long()
-        return self._generate(z, drawn if labels is None else labels)
+            z, drawn = self._drawn(len(streams))
+            return self._generate(z, drawn if labels is None else labels, truncation)
 
     def preview(self, n: int = 64) -> Tensor:
         """Samples of seed 0, a class to a column."""
@@ -96,17 +95,27 @@ class ImageGame(Game):
     ) -> Tensor:
         """A closed walk over the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1]."""
         with random.drawing_from(random.Samples([(seed, i) for i in range(points)])):
-            z = draw_latents(self.latent, points) * truncation
-            drawn = (random.uniform(points) * self.num_classes).long()
+            z, drawn = self._drawn(points)
         walk = _spherical if self.latent.distribution == "normal" else torch.lerp
         shares = torch.arange(frames) / frames
         path = torch.cat([walk(z[i], z[(i + 1) % points], shares[:, None]) for i in range(points)])
-        return self._generate(path, drawn.repeat_interleave(frames) if labels is None else labels)
+        # One noise for all frames, so that only the latent moves.
+        with random.drawing_from(random.Samples([(seed, points)] * len(path))):
+            return self._generate(path, drawn.repeat_interleave(frames) if labels is None else labels, truncation)
+
+    def _drawn(self, n: int) -> tuple[Tensor, Tensor]:
+        """Latents and labels."""
+        return draw_latents(self.latent, n), (random.uniform(n) * self.num_classes).long()
 
     @torch.no_grad()
-    def _generate(self, z: Tensor, labels: Tensor) -> Tensor:
+    def _generate(self, z: Tensor, labels: Tensor, truncation: float) -> Tensor:
         device = next(self.generator.parameters()).device
-        return self.generator(z.to(device), labels.to(device) if self.num_classes else None)
+        given = labels.to(device) if self.num_classes else None
+        return self.truncated(z.to(device), given, truncation).clamp(-1, 1)
+
+    def truncated(self, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
+        """Images of latents drawn towards their mean."""
+        return self.generator(z * truncation, labels)
 
 
 def draw_latents(latent: Latent, n: int, device: torch.device | str = "cpu") -> Tensor:
@@ -143,7 +152,7 @@ class _Critic:
         if self.labels is None:
             return self.discriminator(images)
         if self.heads is None:
-            return self.discriminator(images, _tile(self.labels, len(images)))
+            return self.discriminator(images, tiled(self.labels, len(images)))
         logits, class_logits = self.heads(images)
         if self.open_rows > 0:
             self.class_logits.append(class_logits)
@@ -155,9 +164,4 @@ class _Critic:
         if not self.class_logits or self.labels is None:
             return {}
         logits = torch.cat(self.class_logits).float()
-        return {"class": weight * cross_entropy(logits, _tile(self.labels, len(logits)))}
-
-
-def _tile(labels: Tensor, rows: int) -> Tensor:
-    """Labels for one batch, or for real and fake images together."""
-    return labels.repeat(rows // len(labels))
+        return {"class": weight * cross_entropy(logits, tiled(self.labels, len(logits)))}

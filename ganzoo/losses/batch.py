@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
 
-def batch_mean(x: Tensor) -> Tensor:
-    """Mean over all elements of every process's ``x``; differentiable."""
-    return _average(x.mean())
+def batch_mean(x: Tensor, dim: int | None = None) -> Tensor:
+    """Mean over all elements (or dimension ``dim``) of every process's ``x``; differentiable."""
+    return _average(x.mean(dim))
 
 
 def batch_std(x: Tensor) -> Tensor:
@@ -17,9 +18,28 @@ def batch_std(x: Tensor) -> Tensor:
     return _average((x - mean).square().mean()).sqrt()
 
 
+def processes() -> int:
+    """How many processes share the batch."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def everyones(x: Tensor) -> Tensor:
+    """The rows of every process's ``x``, in the order of the global batch; without gradients."""
+    if processes() == 1:
+        return x
+    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(processes())]
+    dist.all_gather(parts, x.contiguous())
+    return torch.cat(parts)
+
+
+def own(rows: Tensor) -> Tensor:
+    """This process's rows of what :func:`everyones` gave."""
+    return rows if processes() == 1 else rows.chunk(processes())[dist.get_rank()]
+
+
 def _average(value: Tensor) -> Tensor:
-    if not (dist.is_available() and dist.is_initialized()):
+    if processes() == 1:
         return value
     from torch.distributed.nn.functional import all_reduce
 
-    return all_reduce(value) / dist.get_world_size()
+    return all_reduce(value) / processes()

@@ -5,37 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganzoo.losses.adversarial import AdversarialLoss, readings
+from ganzoo.losses.adversarial import AdversarialLoss, accuracy, readings
+from ganzoo.losses.augment import Augment
 from ganzoo.losses.penalties import Critic, Penalty, as_list
 
 Terms = dict[str, Tensor]
 
 
-class AdversarialObjective:
+class AdversarialObjective(nn.Module):
     """What the two players of one adversarial game minimise, as named terms.
 
+    augment: changes of the images in front of the critic, wherever it looks.
     joint: run the critic once over real and fake images together; off where batch statistics would mix them.
     """
 
-    def __init__(self, loss: AdversarialLoss, penalties: dict[str, Penalty] | None = None, *, joint: bool = True):
-        self.loss, self.penalties, self.joint = loss, penalties or {}, joint
+    def __init__(
+        self,
+        loss: AdversarialLoss,
+        penalties: dict[str, Penalty] | None = None,
+        augment: Augment | None = None,
+        *,
+        joint: bool = True,
+    ):
+        super().__init__()
+        self.loss, self.penalties, self.augment, self.joint = loss, penalties or {}, augment, joint
         self._seen: tuple[Tensor, Tensor] | None = None
 
     def discriminator_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, step: int = 0) -> Terms:
         """The critic's terms on a batch; ``fake`` is taken as given (detached)."""
-        fake = fake.detach()
+        critic, fake = self._augmented(critic), fake.detach()
         real_logits, fake_logits = self._both(critic, real, fake)
         self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
         terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
         for name, penalty in self.penalties.items():
             if penalty.due(step):
                 terms[name] = penalty(critic, real, fake)
+        if self.augment is not None:
+            self.augment.observe(accuracy(self.loss, *self._seen)[0], len(real))
         return terms
 
     def generator_terms(self, critic: Critic, fake: Tensor, real: Tensor | None = None) -> Terms:
         """The generator's terms on a batch of its images."""
+        critic = self._augmented(critic)
         fake_logits = as_list(critic(fake))
         if not self.loss.needs_real or real is None:
             return {"adversarial": _average(self.loss.generator, fake_logits)}
@@ -45,7 +58,12 @@ class AdversarialObjective:
 
     def readings(self) -> Terms:
         """What to watch in the discriminator's last turn, see :func:`ganzoo.losses.adversarial.readings`."""
-        return readings(self.loss, *self._seen) if self._seen else {}
+        watched = readings(self.loss, *self._seen) if self._seen else {}
+        return watched if self.augment is None else watched | self.augment.readings()
+
+    def _augmented(self, critic: Critic) -> Critic:
+        augment = self.augment
+        return critic if augment is None else lambda images: critic(augment(images))
 
     def _both(self, critic: Critic, real: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         if not self.joint:

@@ -8,7 +8,8 @@ with k times the weight, inside the main step, so the optimizer's moments need n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.losses.batch import batch_std
+from ganzoo.losses.pixels import gathered, offsets
 from ganzoo.registry import PENALTIES
 
 Critic = Callable[[Tensor], "Tensor | list[Tensor]"]
@@ -71,6 +73,13 @@ def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
     return gradient.flatten(1).square().sum(1)
 
 
+@contextmanager
+def exactly(device: torch.device) -> Iterator[None]:
+    """In float32 and outside compiled graphs, as what is differentiated twice has to be."""
+    with torch.autocast(device.type, enabled=False), torch.compiler.set_stance("force_eager"):
+        yield
+
+
 def as_list(logits: Tensor | list[Tensor]) -> list[Tensor]:
     """The logits of each scale; most critics have one."""
     return [logits] if isinstance(logits, Tensor) else list(logits)
@@ -91,7 +100,7 @@ class Penalty:
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """The weighted term, scaled for its interval."""
-        with torch.autocast(real.device.type, enabled=False), torch.compiler.set_stance("force_eager"):
+        with exactly(real.device):
             value = self.kind(critic, real.float(), fake.float(), **self.options)
         return self.weight * self.interval * value
 
@@ -157,17 +166,11 @@ def _norm(squares: Tensor) -> Tensor:
 
 def _mirror_and_shift(images: Tensor, shift: int) -> Tensor:
     n, _, height, width = images.shape
-    chance, down, right = random.uniform(n, 3, device=images.device).unbind(1)
-    rows = torch.arange(height, device=images.device) + _offsets(down, shift)
-    columns = torch.arange(width, device=images.device) + _offsets(right, shift)
-    columns = torch.where(chance[:, None] < 0.5, width - 1 - columns, columns)
-    index = torch.arange(n, device=images.device)[:, None, None]
-    rows, columns = _reflect(rows, height), _reflect(columns, width)
-    return images.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-
-
-def _offsets(uniform: Tensor, shift: int) -> Tensor:
-    return ((2 * shift + 1) * uniform[:, None]).long() - shift
+    chance, down, right = random.uniform(n, 3, device=images.device)[..., None].unbind(1)
+    rows = torch.arange(height, device=images.device) + offsets(down, shift)
+    columns = torch.arange(width, device=images.device) + offsets(right, shift)
+    columns = torch.where(chance < 0.5, width - 1 - columns, columns)
+    return gathered(images, _reflect(rows, height), _reflect(columns, width))
 
 
 def _reflect(index: Tensor, size: int) -> Tensor:

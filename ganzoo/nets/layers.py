@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,6 +23,12 @@ def depth(resolution: int) -> tuple[int, int]:
         if doublings > 0 and base << doublings == resolution <= LARGEST:
             return base, doublings
     raise GanzooError(_unreachable(resolution))
+
+
+def stage_widths(resolution: int, channels: int, widest: int) -> tuple[int, list[int]]:
+    """The smallest map's size and the widths from it up to the resolution."""
+    base, doublings = depth(resolution)
+    return base, [min(channels << halvings, widest) for halvings in range(doublings, -1, -1)]
 
 
 def norm2d(name: str, channels: int, num_classes: int = 0) -> nn.Module:
@@ -59,6 +67,23 @@ class ConditionalBatchNorm2d(nn.Module):
         return torch.addcmul(_as_map(self.shift[labels]), self.norm(x), _as_map(self.scale[labels]))
 
 
+class ShiftedInstanceNorm2d(nn.Module):
+    """Instance norm with the bias of the convolution before it added afterwards, since the norm would cancel it."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(channels)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x) + _as_map(self.bias)
+
+
+def translation_norm(name: str, channels: int) -> nn.Module:
+    """A normalisation by name, as :func:`norm2d`, or "shifted": instance norm with a bias and no scale."""
+    return ShiftedInstanceNorm2d(channels) if name == "shifted" else norm2d(name, channels)
+
+
 class SelfAttention(nn.Module):
     """Attention between all positions of a map, added through a scale that starts at 0; shape-preserving.
 
@@ -88,20 +113,68 @@ class SelfAttention(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Zero each number with probability ``p``, rescale the rest; identity in evaluation.
+    """Zero each number with probability ``p``, rescale the rest; identity in evaluation unless it is ``noise``.
 
+    noise: drop in evaluation too, where dropout is a generator's source of randomness.
     The mask comes from :mod:`ganzoo.random`, so it does not depend on how the batch is split.
     """
 
-    def __init__(self, p: float):
+    def __init__(self, p: float, noise: bool = False):
         super().__init__()
-        self.p = p
+        if not 0 <= p < 1:
+            raise GanzooError(f"dropout {p} is not a probability below 1")
+        self.p, self.noise = p, noise
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
+        if self.p == 0 or not (self.training or self.noise):
             return x
         keep = random.uniform(*x.shape, device=x.device) >= self.p
         return x * (keep.to(x.dtype) / (1 - self.p))
+
+
+class MinibatchStd(nn.Module):
+    """Append a map that says how much the images of a group differ: (N, C, H, W) -> (N, C + 1, H, W).
+
+    Groups are ``group`` consecutive images (fewer where that does not divide N), so processes and
+    accumulated pieces that hold whole groups compute what one batch would. Karras et al. 2018, section 3
+    (https://arxiv.org/abs/1710.10196).
+    """
+
+    def __init__(self, group: int = 4):
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = next(size for size in range(self.group, 0, -1) if len(x) % size == 0)
+        variance = x.float().unflatten(0, (-1, size)).var(1, correction=0)
+        std = (variance + 1e-8).sqrt().mean((1, 2, 3)).repeat_interleave(size)
+        return torch.cat([x, _as_map(std[:, None]).expand(-1, 1, *x.shape[2:]).to(x.dtype)], 1)
+
+
+class Filter(nn.Module):
+    """The same fixed low-pass filter on every channel: the outer product of ``taps``, which sum to 1."""
+
+    kernel: Tensor
+
+    def __init__(self, taps: Sequence[float]):
+        super().__init__()
+        row = torch.tensor(taps) / sum(taps)
+        self.register_buffer("kernel", row[:, None] * row, persistent=False)
+        self.padding, self.odd = (len(taps) - 1) // 2, len(taps) % 2
+
+    def forward(self, x: Tensor, padding: int = 0, stride: int = 1, gain: float = 1.0) -> Tensor:
+        return F.conv2d(x, self._kernels(x, gain), None, stride, padding, groups=x.shape[1])
+
+    def down(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H/2, W/2)"""
+        return self(x, self.padding, stride=2)
+
+    def up(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 2H, 2W)"""
+        return F.conv_transpose2d(x, self._kernels(x, 4.0), None, 2, self.padding, self.odd, groups=x.shape[1])
+
+    def _kernels(self, x: Tensor, gain: float) -> Tensor:
+        return (gain * self.kernel).to(x.dtype).expand(x.shape[1], 1, -1, -1)
 
 
 class Maxout(nn.Module):
@@ -191,7 +264,7 @@ def needs_classes(network: nn.Module, num_classes: int) -> None:
 
 
 def _as_map(x: Tensor) -> Tensor:
-    return x[:, :, None, None]
+    return x[..., None, None]
 
 
 def _unreachable(resolution: int) -> str:

@@ -36,6 +36,7 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         summary=_summary(config, data),
         label_option=f", label={json.dumps(label)}" if label else "",
         label_flag=f" --label {shlex.quote(label)}" if label else "",
+        translates=config.direction is not None,
         shape=(16, config.image_channels, config.resolution, config.resolution),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
@@ -61,7 +62,7 @@ def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
     tags = ["gan", "image-generation", config.name, str(data.get("name") or ""), "pytorch"]
     return licence | {
         "library_name": "ganzoo",
-        "pipeline_tag": "unconditional-image-generation",
+        "pipeline_tag": "image-to-image" if config.direction else "unconditional-image-generation",
         "tags": [tag for tag in tags if tag],
     }
 
@@ -70,8 +71,9 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
     paper = config.paper
     kind = {1: "gray", 3: "colour"}.get(config.image_channels, f"{config.image_channels}-channel")
     source = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
+    does = f"translator ({config.direction})" if config.direction else "generator"
     return (
-        f"A {'class-conditional ' if config.conditional else ''}generator of {config.resolution} × {config.resolution} "
+        f"A {'class-conditional ' if config.conditional else ''}{does} of {config.resolution} × {config.resolution} "
         f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
         f"([{source}]({paper.url}){f', {paper.section}' if paper.section else ''}); in ganzoo it is called "
         f"`{config.name}`."

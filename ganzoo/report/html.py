@@ -168,7 +168,10 @@ def _commands(record: Record) -> Iterator[tuple[str, str]]:
     if record.steps:
         longer = f" --steps {2 * record.steps}" if record.finished else ""
         yield "go on" if longer else "resume", f"ganzoo train --resume {folder}{longer}"
-    yield "sample", f"ganzoo sample {folder} -n 64 --out grid.png"
+    if record.config.get("direction"):
+        yield "translate", f"ganzoo translate {folder} IMAGES --out translated/"
+    else:
+        yield "sample", f"ganzoo sample {folder} -n 64 --out grid.png"
     if again := _command(record.request):
         yield "the same again", again
 

@@ -30,13 +30,12 @@ def measure(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
 
     real, fake: (N, C, H, W) in [-1, 1]. Diversity is the mean distance between two images of the batch,
     each averaged down to 16 × 16 at most, as a share of the same for real images: 1 is the data's, 0 means
-    that all samples are the same.
+    that all samples are the same; a single image has none.
     """
-    return {
-        "diversity": _spread(fake) / _spread(real).clamp_min(1e-6),
-        "saturation": _saturation(fake),
-        "real_saturation": _saturation(real),
-    }
+    shares = {"saturation": _saturation(fake), "real_saturation": _saturation(real)}
+    if len(real) < 2 or len(fake) < 2:
+        return shares
+    return {"diversity": _spread(fake) / _spread(real).clamp_min(1e-6)} | shares
 
 
 def verdicts(history: History) -> list[str]:
@@ -132,7 +131,7 @@ def _duration(history: History, holds) -> int:
 
 def _spread(images: Tensor) -> Tensor:
     small = adaptive_avg_pool2d(images[:64].float(), min(16, *images.shape[2:])).flatten(1)
-    return torch.pdist(small).mean() if len(small) > 1 else small.new_zeros(())
+    return torch.pdist(small).mean()
 
 
 def _saturation(images: Tensor) -> Tensor:

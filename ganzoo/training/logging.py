@@ -151,7 +151,8 @@ def summary(entry: dict[str, Any]) -> str:
         parts.append(f"gap {entry['critic_gap']:.3f}")
     if "d_real" in entry:
         parts.append(f"D(x) {entry['d_real']:.2f} D(G(z)) {entry['d_fake']:.2f}")
-    parts.append(f"diversity {entry.get('diversity', 0):.0%}")
+    if "diversity" in entry:
+        parts.append(f"diversity {entry['diversity']:.0%}")
     parts.append(f"{entry['images_per_second']:.0f} img/s")
     return "  ".join([*parts, *(entry.get("verdicts") or [entry.get("phase", "")])])
 

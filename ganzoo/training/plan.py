@@ -14,7 +14,7 @@ from ganzoo.config import Config, Resolved, resolve
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
-from ganzoo.registry import ADVERSARIAL, DATASETS
+from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES
 from ganzoo.training import distributed
 from ganzoo.zoo import require_classes
 
@@ -38,6 +38,7 @@ class Request:
     accumulate: int | None = None
     deterministic: bool | None = None
     fit: str | None = None
+    direction: str | None = None
     init_from: str | None = None
     overrides: Mapping[str, Any] | None = None
 
@@ -47,6 +48,7 @@ class Request:
             "schedule.steps": self.steps,
             "schedule.batch_size": self.batch_size,
             "resolution": self.resolution,
+            "direction": self.direction,
         }
         return {key: value for key, value in named.items() if value is not None} | dict(self.overrides or {})
 
@@ -82,16 +84,29 @@ def plan(request: Request) -> Plan:
         "overrides": request.values(),
     }
     config = resolve(request.variant, **merged).config
+    if request.direction and not GAMES.get(config.game.name).directions:
+        raise GanzooError(f"{config.name} does not translate between two sides; leave --direction out")
     channels = config.image_channels if "image_channels" in request.values() else None
-    fit = request.fit or "crop"
     with distributed.first_process_first():
-        dataset = open_dataset(request.dataset, resolution=config.resolution, channels=channels, fit=fit)
+        dataset = open_data(request, config, channels=channels)
     facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
     resolved = resolve(request.variant, dataset=facts, **merged)
     resolved = with_steps(resolved, UNBOUNDED if request.minutes else resolved.config.schedule.steps)
     require_classes(resolved.config)
     _check_batch(resolved.config, request.accumulate or 1)
     return Plan(request, resolved, dataset)
+
+
+def open_data(request: Request, config: Config, *, channels: int | None, split: str = "train") -> PackedDataset:
+    """A split of the data a training asks for, as its game needs them."""
+    return open_dataset(
+        request.dataset or "",
+        resolution=config.resolution,
+        channels=channels,
+        fit=request.fit or "crop",
+        split=split,
+        kinds=GAMES.get(config.game.name).kinds,
+    )
 
 
 def with_steps(resolved: Resolved, steps: int) -> Resolved:
@@ -147,6 +162,13 @@ def _check_batch(config: Config, accumulate: int) -> None:
             f"a batch of {config.schedule.batch_size} cannot be cut into {parts} equal parts "
             f"({distributed.world_size()} processes × {accumulate} accumulated); change --batch-size or --accumulate"
         )
+    rows = config.schedule.batch_size // parts
+    for name, network in config.networks.items():
+        if parts > 1 and rows % (group := network.options.get("deviation_group", 1)):
+            raise GanzooError(
+                f"the {name} compares {group} images with each other, which pieces of {rows} images would change; "
+                f"change --batch-size, --accumulate or -o networks.{name}.deviation_group"
+            )
     if accumulate > 1 and ADVERSARIAL.get(config.loss.name).batch_statistics:
         raise GanzooError(
             f"loss '{config.loss.name}' compares each image with its batch's mean, which --accumulate would cut into "

@@ -17,17 +17,25 @@ import yaml
 
 from ganzoo import __version__
 from ganzoo.config import Resolved, resolve
-from ganzoo.data.loader import Loader
-from ganzoo.data.prepare import open_dataset
+from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
-from ganzoo.games.base import Game, create_game
+from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import read_tensors, save_tensors
 from ganzoo.training import distributed
 from ganzoo.training.logging import Recorder
 from ganzoo.training.machine import check_precision, hardware, make_deterministic, pick_device
-from ganzoo.training.plan import UNBOUNDED, Plan, Request, command, plan, refuse_contradictions, with_steps
+from ganzoo.training.plan import (
+    UNBOUNDED,
+    Plan,
+    Request,
+    command,
+    open_data,
+    plan,
+    refuse_contradictions,
+    with_steps,
+)
 from ganzoo.training.trainer import Hook, Settings, Trainer
 from ganzoo.zoo import Model, load, save, save_grid
 
@@ -54,6 +62,7 @@ def train(
     accumulate: int | None = None,
     deterministic: bool | None = None,
     fit: str | None = None,
+    direction: str | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     init_from: str | Path | None = None,
@@ -72,7 +81,7 @@ def train(
     """
     request = Request(
         variant, str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
-        precision, accumulate, deterministic, fit, str(init_from) if init_from else None, overrides,
+        precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
     )  # fmt: skip
     with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():
         if resume is not None:
@@ -111,8 +120,17 @@ class Session:
         averaged = create_game(config, networks=game.sampled)
         if request.init_from and checkpoint is None:
             initialise(game, Path(request.init_from))
-        batch_size, mirror = config.schedule.batch_size, config.mirror
-        loader = Loader(plan.dataset, game.fields, batch_size, seed=settings.seed, device=device, mirror=mirror)
+        loader = Loader(
+            plan.dataset,
+            game.fields,
+            config.schedule.batch_size,
+            seed=settings.seed,
+            device=device,
+            mirror=config.mirror,
+            jitter=config.jitter,
+            independent=game.independent,
+        )
+        averaged.shown = _examples(plan, game, device)
         self.trainer = Trainer(game, averaged, config, loader, settings)
         if checkpoint is not None:
             self.trainer.restore(checkpoint[0], checkpoint[1]["trainer"])
@@ -142,9 +160,7 @@ class Session:
         if request.steps:
             resolved = with_steps(resolved, request.steps)
         config = resolved.config
-        dataset = open_dataset(
-            stored.dataset or "", resolution=config.resolution, channels=config.image_channels, fit=stored.fit or "crop"
-        )
+        dataset = open_data(stored, config, channels=config.image_channels)
         if dataset.fingerprint != header["data"]["fingerprint"]:
             raise GanzooError(f"{stored.dataset} is no longer what {run} was trained on; restore it or start a new run")
         return cls(run, Plan(stored, resolved, dataset), device, checkpoint=(tensors, header), **options)
@@ -212,7 +228,9 @@ class Session:
         return hooks
 
     def _sample(self, trainer: Trainer) -> None:
-        save_grid(trainer.averaged.preview(), self.run / "samples" / f"step-{trainer.step:08d}.png")
+        preview, columns = trainer.averaged.preview(), trainer.averaged.columns
+        if preview is not None:
+            save_grid(preview, self.run / "samples" / f"step-{trainer.step:08d}.png", columns=columns)
 
     def _fix_length(self, minutes: float) -> None:
         """Measure the rate, then let the schedules span what fits into the time."""
@@ -343,6 +361,21 @@ def initialise(game: Game, source: Path) -> None:
                 "use the same variant, resolution and widths"
             )
     game.load_state_dict(own | state)
+
+
+def _examples(plan: Plan, game: Game, device: torch.device) -> Batch | None:
+    """The same few images of the test split (else of val or train), for the previews of games that need some."""
+    if not game.examples or distributed.rank() != 0:
+        return None
+    known = plan.dataset.info["source"]["splits"]
+    split = next(name for name in ("test", "val", *known) if name in known)
+    dataset = open_data(plan.request, plan.config, channels=plan.config.image_channels, split=split)
+    fields = {field: getattr(dataset, field) for field in game.fields}
+    n = min(game.examples, *map(len, fields.values()))
+    return {
+        field: to_float(values[torch.linspace(0, len(values) - 1, n).long()]).to(device)
+        for field, values in fields.items()
+    }
 
 
 def _numbered(plan: Plan) -> Path:

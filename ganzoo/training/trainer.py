@@ -129,8 +129,8 @@ class Trainer:
 
     def measure(self) -> dict[str, float]:
         """The last step's terms, readings and health as numbers, averaged over the processes."""
-        batch = self._batch[1]
-        watched = self.log | self.game.readings() | health.measure(batch["images"], batch["fake"].detach())
+        real, fake = self.game.compared(self._batch[1])
+        watched = self.log | self.game.readings() | health.measure(real, fake.detach())
         return {name: float(distributed.mean(value.float())) for name, value in watched.items()}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -150,10 +150,10 @@ def test_empty_folders_say_what_is_expected(tmp_path, files):
     assert ("1 .csv" in message) if files else ("it is empty" in message)
 
 
-def test_unpaired_folders_are_refused(tmp_path, pixels, encode):
+def test_unpaired_folders_are_no_images(tmp_path, pixels, encode):
     folder = save(tmp_path / "f", {f"train{side}/0.png": pixels(8, 8, 3) for side in "AB"}, encode)
     with pytest.raises(GanzooError, match="unpaired"):
-        open_dataset(folder)
+        open_dataset(folder, kinds=("images", "labelled"))
 
 
 def test_unknown_names_and_missing_paths():

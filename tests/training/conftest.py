@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import tiny
+from tiny import data_for, tiny
 
 import ganzoo
 from ganzoo.tensors import read_tensors
@@ -39,7 +39,8 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
     def run(variant: str | None = None, *, overrides: dict[str, Any] | None = None, **options: Any) -> Path:
         if variant is not None:
             chosen = tiny(variant) | (overrides or {})
-            defaults = {"dataset": "mnist-10k", "out": tmp_path / "run", "overrides": chosen}
+            data = options.get("dataset") or data_for(variant, tmp_path)
+            defaults = {"dataset": data, "out": tmp_path / "run", "overrides": chosen}
             options = defaults | options
         return ganzoo.train(variant, device="cpu", quiet=True, **options)
 

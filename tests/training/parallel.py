@@ -20,8 +20,12 @@ SGD = {"name": "sgd", "lr": 1e-2}
 PLAIN = {"optimizers.generator": SGD, "optimizers.discriminator": SGD, "schedule.batch_size": 8}
 PLAIN |= {"schedule.discriminator_steps": 1}
 LAYER = {"networks.discriminator.norm": "layer"}
+# With more, what rounding leaves grows a hundredfold from step to step.
+SMALL = {f"optimizers.{player}.lr": 1e-5 for player in ("generator", "discriminator")}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{variant: (variant, {}) for variant in VARIANTS},
+    "cyclegan": ("cyclegan", SMALL),
+    "full pool": ("cyclegan", {"game.pool": 3, **SMALL}),
     "paired": ("wgan-gp", {"loss": "relativistic-paired"}),
     "average with penalties": ("wgan-gp", {"loss": "relativistic-average", "penalties": ["r1", "r2", "consistency"]}),
     "dragan with dropout": ("gan", {"penalties": ["dragan"]}),

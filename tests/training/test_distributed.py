@@ -28,7 +28,7 @@ def environments(home: Path) -> list[dict[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    shared |= {"GANZOO_HOME": str(home), "PYTHONPATH": str(HERE.parent)}
+    shared |= {"GANZOO_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(HERE.parent), *sys.path])}
     return [{**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
 
 

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.gpu
 def on_cuda(variant: str, **settings) -> Trainer:
     config = configure(variant, schedule__log_every=1)
     game = create_game(config)
-    loader = Loader(images_for(config), game.fields, config.schedule.batch_size, device="cuda")
+    options = {"device": "cuda", "jitter": config.jitter, "independent": game.independent}
+    loader = Loader(images_for(config), game.fields, config.schedule.batch_size, **options)
     averaged = create_game(config, networks=game.sampled)
     return Trainer(game, averaged, config, loader, Settings(device="cuda", **settings))
 

@@ -1,0 +1,44 @@
+"""``ganzoo translate``"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="DIR", help="A new or empty folder for the results.")
+@click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="What the model was trained for if left out.")
+@click.option("--compare", is_flag=True, help="Write input and output side by side.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Other details, where the generator has noise.")
+@click.option("--resolution", type=click.IntRange(1), help="Square size; default: each image's own, if the model can.")
+@click.option("--fit", type=click.Choice(["crop", "pad", "stretch"]), default="crop", help="How others become square.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+def command(
+    model: str,
+    images: tuple[str, ...],
+    out: str,
+    direction: str | None,
+    compare: bool,
+    seed: int,
+    resolution: int | None,
+    fit: str,
+    device: str,
+) -> None:
+    """Translate IMAGES, files or folders of them, with MODEL, e.g. a run of pix2pix or cyclegan.
+
+    \b
+    ganzoo translate runs/pix2pix-facades-1 labels.png --out photos/
+    ganzoo translate runs/cyclegan-horse2zebra-1 zebras/ --direction BtoA --compare --out horses/
+    """
+    from ganzoo.training.machine import pick_device
+    from ganzoo.translating import translate_files
+    from ganzoo.zoo import load
+
+    loaded = load(model).to(pick_device(device))
+    click.echo(
+        translate_files(
+            loaded, images, out, direction=direction, seed=seed, resolution=resolution, fit=fit, compare=compare
+        )
+    )

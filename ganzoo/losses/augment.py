@@ -1,0 +1,254 @@
+"""Augmentations between images and a discriminator, of real and generated ones alike.
+
+Both players' images pass through them, so the generator does not learn to make augmented images; they are
+differentiable twice, so penalties work on the augmented discriminator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganzoo import random
+from ganzoo.errors import UnknownName
+from ganzoo.losses.batch import batch_mean, processes
+from ganzoo.losses.pixels import gathered, offsets
+from ganzoo.registry import AUGMENTS
+
+
+class Augment(nn.Module):
+    """Random changes of each image by itself: (N, C, H, W) in [-1, 1] -> the same shape, in float32."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, enabled=False):
+            return self.change(images.float())
+
+    def change(self, images: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def observe(self, real_accuracy: Tensor, images: int) -> None:
+        """Learn which share of this process's real images the discriminator got right."""
+
+    def readings(self) -> dict[str, Tensor]:
+        """What to watch; scalars on the device."""
+        return {}
+
+
+@AUGMENTS.register("diffaugment")
+class DiffAugment(Augment):
+    """Colour, translation by up to 1/8 and a cut-out of half the side, on every image.
+
+    policy: which of them. Zhao et al. 2020, section 3.2 (https://arxiv.org/abs/2006.10738).
+    """
+
+    def __init__(self, policy: Sequence[str] = ("color", "translation", "cutout")):
+        super().__init__()
+        for name in policy:
+            if name not in POLICIES:
+                raise UnknownName("policy of diffaugment:", name, POLICIES)
+        self.policy = tuple(policy)
+
+    def change(self, images: Tensor) -> Tensor:
+        for name in self.policy:
+            images = POLICIES[name](images)
+        return images
+
+
+def _color(images: Tensor) -> Tensor:
+    brightness, saturation, contrast = _uniform(images, 3)[..., None, None, None].unbind(1)
+    images = images + (brightness - 0.5)
+    gray = images.mean(1, keepdim=True)
+    images = gray + 2 * saturation * (images - gray)
+    level = images.mean((1, 2, 3), keepdim=True)
+    return level + (contrast + 0.5) * (images - level)
+
+
+def _translation(images: Tensor) -> Tensor:
+    down, right = _uniform(images, 2)[..., None].unbind(1)
+    # A gray frame stands for everything beyond the image.
+    rows, columns = (
+        (torch.arange(size, device=images.device) + 1 + offsets(uniform, round(size / 8))).clamp(0, size + 1)
+        for size, uniform in zip(images.shape[2:], (down, right), strict=True)
+    )
+    return gathered(F.pad(images, (1, 1, 1, 1)), rows, columns)
+
+
+def _cutout(images: Tensor) -> Tensor:
+    down, right = _uniform(images, 2)[..., None].unbind(1)
+    inside = []
+    for size, uniform in zip(images.shape[2:], (down, right), strict=True):
+        centre = (uniform * (size + 1)).long()
+        distance = torch.arange(size, device=images.device) - centre
+        inside.append((distance >= -(size // 4)) & (distance < size // 4))
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return images * ~hole
+
+
+POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "color": _color,
+    "translation": _translation,
+    "cutout": _cutout,
+}
+
+
+@AUGMENTS.register("ada")
+class AdaptiveAugment(Augment):
+    """Flips, quarter turns, shifts, scalings, rotations and colour changes, each with probability p; p adapts.
+
+    Every ``interval`` images p moves up if the discriminator's mean sign on real images (1 when it knows them
+    all) is above ``target``, else down, so fast that ``speed`` images take it from 0 to 1 (0: it stays). At p = 0
+    images pass unchanged. Other than three channels get brightness and contrast only. Resampling is bilinear.
+    Karras et al. 2020, sections 2.2 and 3.1, appendix B (https://arxiv.org/abs/2006.06676).
+
+    probability: where p starts. color: factor on p for the changes of colour.
+    """
+
+    probability: Tensor
+    signs: Tensor
+    judged: Tensor
+
+    def __init__(
+        self,
+        target: float = 0.6,
+        probability: float = 0.0,
+        interval: int = 256,
+        speed: float = 500_000,
+        color: float = 1.0,
+    ):
+        super().__init__()
+        self.target, self.interval, self.speed, self.color = target, interval, speed, color
+        self.register_buffer("probability", torch.tensor(float(probability)))
+        self.register_buffer("signs", torch.zeros(()))
+        self.register_buffer("judged", torch.zeros(()))
+
+    def change(self, images: Tensor) -> Tensor:
+        moved, motion = self._motion(images)
+        recoloured, matrix = self._recolouring(images)
+        changed = torch.where(_each(moved, images), _sampled(images, motion), images)
+        linear, constant = matrix[:, :, :-1], matrix[:, :, -1, None, None]
+        return torch.where(
+            _each(recoloured, images), torch.einsum("nij,njhw->nihw", linear, changed) + constant, changed
+        )
+
+    @torch.no_grad()
+    def observe(self, real_accuracy: Tensor, images: int) -> None:
+        if not self.speed:
+            return
+        images *= processes()
+        self.signs += images * (2 * batch_mean(real_accuracy) - 1)
+        self.judged += images
+        # Without a question to the device: nothing moves until enough images were judged.
+        due = (self.judged >= self.interval).float()
+        direction = torch.sign(self.signs / self.judged - self.target)
+        self.probability.add_(due * direction * self.judged / self.speed).clamp_(0, 1)
+        self.signs *= 1 - due
+        self.judged *= 1 - due
+
+    def readings(self) -> dict[str, Tensor]:
+        return {"augment_probability": self.probability}
+
+    def _motion(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Which images move, (N,), and where from each pixel comes, (N, 3, 3), in pixels from the centre."""
+        n, _, height, width = images.shape
+        # Two rotations, one before and one after the stretching, together happen with probability p.
+        rotating = 1 - torch.sqrt(1 - self.probability)
+        chances = torch.stack([*[self.probability] * 6, rotating, rotating])
+        gates = _uniform(images, 8) < chances
+        u, g = _uniform(images, 6), random.normal(n, 4, device=images.device)
+        flip, quarter, shift, scale, stretch, fraction, before, after = gates.unbind(1)
+        full = 2 * math.pi
+        factors = torch.exp2(0.2 * g[:, :2])
+        size = torch.tensor([width, height], device=images.device)
+        whole = torch.round((u[:, 2:4] - 0.5) * 0.25 * size)
+        steps = [
+            _scaling(_gated(flip, 1 - 2 * (u[:, 0] < 0.5).float(), 1.0), None),
+            _rotation(_gated(quarter, (4 * u[:, 1]).floor() * full / 4)),
+            _shift(_gated(shift[:, None], whole)),
+            _scaling(factor := _gated(scale, factors[:, 0], 1.0), factor),
+            _rotation(_gated(before, full * u[:, 4])),
+            _scaling(factor := _gated(stretch, factors[:, 1], 1.0), 1 / factor),
+            _rotation(_gated(after, full * u[:, 5])),
+            _shift(_gated(fraction[:, None], 0.125 * g[:, 2:] * size)),
+        ]
+        return gates.any(1), _product(steps)
+
+    def _recolouring(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Which images change colour, (N,), and how, (N, C, C + 1)."""
+        n, channels = images.shape[:2]
+        gates = _uniform(images, 5) < self.color * self.probability
+        u, g = _uniform(images, 2), random.normal(n, 3, device=images.device)
+        bright, contrast, flip, hue, saturation = gates.unbind(1)
+        level = torch.eye(channels + 1, device=images.device).repeat(n, 1, 1)
+        level[:, :-1, :-1] *= _each(_gated(contrast, torch.exp2(0.5 * g[:, 0]), 1.0), level)
+        level[:, :-1, -1] = (level[:, 0, 0] * _gated(bright, 0.2 * g[:, 1]))[:, None]
+        if channels != 3:
+            return bright | contrast, level[:, :-1]
+        turned = _about_gray(_gated(hue, 2 * math.pi * (u[:, 0] - 0.5)), _gated(saturation, torch.exp2(g[:, 2]), 1.0))
+        axis = torch.full((4, 4), 1 / 3, device=images.device)
+        axis[3], axis[:, 3] = 0, 0
+        mirror = torch.eye(4, device=images.device) - 2 * axis * _each(_gated(flip, (u[:, 1] < 0.5).float()), turned)
+        return gates.any(1), (turned @ mirror @ level)[:, :-1]
+
+
+def _uniform(images: Tensor, count: int) -> Tensor:
+    return random.uniform(len(images), count, device=images.device)
+
+
+def _each(values: Tensor, like: Tensor) -> Tensor:
+    """One value for each image (N,), shaped to broadcast over ``like``."""
+    return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def _gated(gate: Tensor, value: Tensor, neutral: float = 0.0) -> Tensor:
+    return torch.where(gate, value, neutral)
+
+
+def _product(matrices: Sequence[Tensor]) -> Tensor:
+    first, *rest = matrices
+    for matrix in rest:
+        first = first @ matrix
+    return first
+
+
+def _scaling(x: Tensor, y: Tensor | None) -> Tensor:
+    matrix = torch.eye(3, device=x.device).repeat(len(x), 1, 1)
+    matrix[:, 0, 0] = x
+    if y is not None:
+        matrix[:, 1, 1] = y
+    return matrix
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    matrix = _scaling(angle.cos(), angle.cos())
+    matrix[:, 0, 1], matrix[:, 1, 0] = -angle.sin(), angle.sin()
+    return matrix
+
+
+def _shift(xy: Tensor) -> Tensor:
+    matrix = torch.eye(3, device=xy.device).repeat(len(xy), 1, 1)
+    matrix[:, :2, 2] = xy
+    return matrix
+
+
+def _about_gray(angle: Tensor, saturation: Tensor) -> Tensor:
+    """Colours turned about the gray axis and drawn away from it, (N, 4, 4)."""
+    axis = torch.full((3, 3), 1 / 3, device=angle.device)
+    across = torch.eye(3, device=angle.device) - axis
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=angle.device) / math.sqrt(3)
+    angle, saturation = angle[:, None, None], saturation[:, None, None]
+    matrix = torch.eye(4, device=axis.device).repeat(len(angle), 1, 1)
+    matrix[:, :3, :3] = axis + saturation * (angle.cos() * across + angle.sin() * cross)
+    return matrix
+
+
+def _sampled(images: Tensor, motion: Tensor) -> Tensor:
+    """Images whose pixels come from where ``motion`` says, mirrored at the borders."""
+    height, width = images.shape[2:]
+    half = torch.tensor([width / 2, height / 2, 1.0], device=images.device)
+    theta = (motion * half / half[:, None])[:, :2]
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)

@@ -1,0 +1,81 @@
+"""The residual generator of CycleGAN: Zhu et al. 2017, appendix 7.2, after Johnson et al. 2016.
+
+https://arxiv.org/abs/1703.10593
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import GanzooError
+from ganzoo.nets.layers import Dropout, initialise_normal, translation_norm
+from ganzoo.registry import NETWORKS
+
+
+@NETWORKS.register("resnet-translation-generator")
+class ResNetTranslationGenerator(nn.Module):
+    """An image -> an image: c7s1-64, d128, d256, residual blocks at a quarter of the size, u128, u64, c7s1-3.
+
+    (N, C, H, W) -> (N, C, H, W) in [-1, 1], sides multiples of 4. blocks: 9 from 256 pixels on, else 6.
+    dropout: between a block's convolutions, also in evaluation.
+    norm: none, batch, instance, or shifted (instance norm with a bias and no scale).
+    """
+
+    multiple = 4
+
+    def __init__(
+        self,
+        resolution: int,
+        image_channels: int,
+        channels: int = 64,
+        blocks: int | None = None,
+        norm: str = "shifted",
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        if resolution % 4 or resolution < 8:
+            near = sorted({max(8, resolution // 4 * 4), max(8, (resolution // 4 + 1) * 4)})
+            raise GanzooError(
+                f"resolution {resolution} cannot be halved twice; the nearest possible is {' or '.join(map(str, near))}"
+            )
+        blocks = (9 if resolution >= 256 else 6) if blocks is None else blocks
+        wide, wider = 2 * channels, 4 * channels
+        self.layers = nn.Sequential(
+            nn.ReflectionPad2d(3),
+            *_stage(nn.Conv2d(image_channels, channels, 7, bias=False), norm),
+            *_stage(nn.Conv2d(channels, wide, 3, stride=2, padding=1, bias=False), norm),
+            *_stage(nn.Conv2d(wide, wider, 3, stride=2, padding=1, bias=False), norm),
+            *(Residual(wider, norm, dropout) for _ in range(blocks)),
+            *_stage(nn.ConvTranspose2d(wider, wide, 3, 2, padding=1, output_padding=1, bias=False), norm),
+            *_stage(nn.ConvTranspose2d(wide, channels, 3, 2, padding=1, output_padding=1, bias=False), norm),
+            nn.ReflectionPad2d(3),
+        )
+        self.to_image = nn.Conv2d(channels, image_channels, 7)
+        initialise_normal(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.to_image(self.layers(x)))
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions with reflected borders, added to their input."""
+
+    def __init__(self, channels: int, norm: str, dropout: float):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            *_stage(nn.Conv2d(channels, channels, 3, bias=False), norm),
+            Dropout(dropout, noise=True),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=False),
+            translation_norm(norm, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def _stage(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: str) -> list[nn.Module]:
+    """A convolution, its norm and ReLU."""
+    return [convolution, translation_norm(norm, convolution.out_channels), nn.ReLU()]

@@ -1,0 +1,85 @@
+"""Somebody's images through a model that translates: files in, files out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from ganzoo.data.decode import Geometry, Unreadable, decode, to_eight_bits
+from ganzoo.data.layout import EXTENSIONS
+from ganzoo.data.loader import to_float
+from ganzoo.errors import GanzooError
+from ganzoo.games.translation import TranslationGame
+from ganzoo.writing import new_folder
+from ganzoo.zoo import Model, to_images
+
+
+def translate_files(
+    model: Model,
+    sources: Sequence[str | Path],
+    out: str | Path,
+    *,
+    direction: str | None = None,
+    seed: int = 0,
+    resolution: int | None = None,
+    fit: str = "crop",
+    compare: bool = False,
+) -> Path:
+    """Write the translation of each image file, or of those in folders, as ``<name>.png`` into a new folder.
+
+    Images of a size that the generator takes keep it; others are brought to the model's resolution by ``fit``
+    (crop, pad, stretch), all of them to ``resolution`` if it is given. compare: input and output side by side.
+    """
+    files = list(_files(sources))
+    # Before any image is read: a model that does not translate says so.
+    model.translate(torch.zeros(1, model.config.image_channels, *[model.config.resolution] * 2), direction=direction)
+    with new_folder(out) as folder:
+        for name, file in zip(_names(files), files, strict=True):
+            given = _opened(model, file, resolution, fit)
+            images = [*([given] if compare else []), model.translate(given, direction=direction, seed=seed)]
+            to_images(torch.cat(images, 3))[0].save(folder / name)
+    return Path(out)
+
+
+def _files(sources: Sequence[str | Path]) -> Iterator[Path]:
+    for source in map(Path, sources):
+        if not source.exists():
+            raise GanzooError(f"there is no image or folder {source}")
+        found = (
+            [source] if source.is_file() else [f for f in sorted(source.iterdir()) if f.suffix.lower() in EXTENSIONS]
+        )
+        if not found:
+            raise GanzooError(f"there are no images in {source}")
+        yield from found
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """File names for the results, numbered where several would be the same."""
+    stems, taken = Counter(file.stem for file in files), Counter[str]()
+    names = []
+    for file in files:
+        taken[file.stem] += 1
+        names.append(f"{file.stem}-{taken[file.stem]}.png" if stems[file.stem] > 1 else f"{file.stem}.png")
+    return names
+
+
+def _opened(model: Model, file: Path, resolution: int | None, fit: str) -> torch.Tensor:
+    """An image file as the model takes it, (1, C, H, W) in [-1, 1]; gray is copied to colour and colour made gray."""
+    try:
+        image = to_eight_bits(decode(file.read_bytes()))
+    except Unreadable as error:
+        raise GanzooError(f"{file} cannot be read: {error}") from error
+    height, width = _size(model, image, resolution)
+    pixels = Geometry(height, width, model.config.image_channels, fit).image(image)
+    return to_float(torch.from_numpy(pixels.copy())[None])
+
+
+def _size(model: Model, image: Image.Image, resolution: int | None) -> tuple[int, int]:
+    game = model.game
+    if resolution is None and isinstance(game, TranslationGame) and game.admits(image.height, image.width):
+        return image.height, image.width
+    return (resolution or model.config.resolution,) * 2
