@@ -82,11 +82,11 @@ def real_batches(loader: Loader, number: int = 8) -> list[Tensor]:
 
 
 def _trainer(config: Config, dataset: PackedDataset) -> Trainer:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     game = create_game(config)
     averaged = create_game(config, networks=game.sampled)
-    loader = Loader(dataset, game.fields, config.schedule.batch_size, mirror=config.mirror)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Trainer(game, averaged, config, loader, Settings(device=device))
+    loader = Loader(dataset, game.fields, config.schedule.batch_size, device=device, mirror=config.mirror)
+    return Trainer(game, averaged, config, loader, Settings(device=str(device)))
 
 
 def _registered(network: nn.Module) -> str:

@@ -100,7 +100,7 @@ def _losses(record: Record) -> Iterator[_Plan]:
 def _contest(record: Record) -> Iterator[_Plan]:
     told = meaning(record.loss)
     probabilities = record.values("d_real") + record.values("d_fake")
-    inside = bool(probabilities) and 0 <= min(probabilities) and max(probabilities) <= 1
+    inside = bool(probabilities) and min(probabilities) >= 0 and max(probabilities) <= 1
     yield _Plan(
         "D(x) and D(G(z))",
         told.reading,
@@ -229,11 +229,11 @@ def _fill(
         axes.axhline(plan.level, color=TEXT, linewidth=0.7, alpha=0.45, dashes=(3, 3))
     for line, steps, values in series:
         smooth = _smoothed(values, plan.log)
-        dashes = {"dashes": (4, 2)} if line.dashed else {}
-        marker = {"marker": "o", "markersize": 3} if len(values) == 1 else {}
+        style = (0, (4, 2)) if line.dashed else "-"
+        marker = "o" if len(values) == 1 else ""
         if smooth is not values:
             axes.plot(steps, values, color=LINES[line.colour], linewidth=0.6, alpha=0.3)
-        axes.plot(steps, smooth, color=LINES[line.colour], linewidth=1.4, **dashes, **marker)
+        axes.plot(steps, smooth, color=LINES[line.colour], linewidth=1.4, ls=style, marker=marker, ms=3)
     last = max(steps[-1] for _, steps, _ in series)
     axes.set_xlim(0, max(last, 1))
     axes.set_ylim(*ends)

@@ -12,7 +12,7 @@ from typing import Any
 from ganzoo.report.advice import Advice, advise
 from ganzoo.report.meaning import PHASES
 from ganzoo.report.record import Record, read_run
-from ganzoo.report.words import duration, number, plural
+from ganzoo.report.words import duration, number
 from ganzoo.training import health
 
 
@@ -104,7 +104,8 @@ def _earlier_trouble(record: Record, troubles: Mapping[str, str]) -> Iterator[st
 def _reading(record: Record) -> Iterator[str]:
     real, fake = record.values("d_real"), record.values("d_fake")
     if real and fake:
-        yield f"D(x) is {_late(real):.2f} and D(G(z)) {_late(fake):.2f} of late; they began at {_early(real):.2f} and {_early(fake):.2f}."
+        early, late = f"{_early(real):.2f} and {_early(fake):.2f}", f"{_late(real):.2f} and D(G(z)) {_late(fake):.2f}"
+        yield f"D(x) is {late} of late; they began at {early}."
     yield from _trend("The critic's gap between real and generated images", record.values("critic_gap"))
 
 
@@ -123,12 +124,13 @@ def _trend(what: str, values: list[float]) -> Iterator[str]:
 def _growth(player: str, norms: list[float]) -> Iterator[str]:
     if len(norms) >= 20 and _late(norms) > 10 * median(norms[: len(norms) // 2]) > 0:
         times = _late(norms) / median(norms[: len(norms) // 2])
-        yield f"The {player}'s gradient norm has grown {times:.0f}-fold since the first half: it may be about to diverge."
+        yield f"The {player}'s gradient norm has grown {times:.0f}-fold since the first half; divergence may be near."
 
 
 def _slowdown(speeds: list[float]) -> Iterator[str]:
     if len(speeds) >= 20 and _late(speeds) < 0.6 * median(speeds):
-        yield f"It has slowed down to {_late(speeds) / median(speeds):.0%} of its usual speed: the machine is busy or hot."
+        share = _late(speeds) / median(speeds)
+        yield f"It has slowed down to {share:.0%} of its usual speed: the machine is busy or hot."
 
 
 def _early(values: list[float]) -> float:

@@ -45,7 +45,7 @@ def verdicts(history: History) -> list[str]:
 
 
 def findings(history: History) -> dict[str, str]:
-    """The same by what is wrong: ``divergence``, ``collapse``, ``vanished``, ``dominance``, ``chance``, ``saturation``."""
+    """The same by what is wrong: divergence, collapse, vanished, dominance, chance, saturation."""
     checks = {
         "divergence": _divergence,
         "collapse": _collapse,

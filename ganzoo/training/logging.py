@@ -12,6 +12,7 @@ from typing import Any
 
 from ganzoo.training import distributed, health
 from ganzoo.training.trainer import Trainer
+from ganzoo.writing import new_file
 
 METRICS = "metrics.jsonl"
 FIRST_ETA = 20
@@ -126,16 +127,18 @@ def read_metrics(run: Path, until: int | None = None) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:
+            wanted = until is None or entry["step"] <= until
+        except (ValueError, TypeError, KeyError):
             break
-        if until is not None and entry["step"] > until:
+        if not wanted:
             break
         entries.append(entry)
     if until is not None:
-        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+        with new_file(path) as temporary:
+            temporary.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
     return entries
 
 

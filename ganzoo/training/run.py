@@ -374,6 +374,8 @@ def _advice(request: Request) -> str:
 def _read_checkpoint(run: Path) -> Checkpoint:
     if not run.is_dir():
         raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
+    if not (run / CHECKPOINT).is_file():
+        raise GanzooError(f"{run} has no {CHECKPOINT}, it ended before the first one; delete it and start again")
     tensors, header = read_tensors(run / CHECKPOINT)
     if header.get("format") != 1 or "trainer" not in header:
         raise GanzooError(f"{run / CHECKPOINT} is not a checkpoint of this ganzoo; start a new run")
