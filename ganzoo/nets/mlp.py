@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, Maxout, labels_for, needs_classes, one_hot
+from ganzoo.nets.layers import Dropout, Maxout, flatten, labels_for, needs_classes, one_hot
 from ganzoo.registry import NETWORKS
 
 SMALLEST = 8
@@ -59,7 +59,7 @@ class MLPDiscriminator(nn.Module):
         initialise_uniform(self, 0.005)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.layers(_vector(images)).squeeze(1)
+        return self.layers(flatten(images)).squeeze(1)
 
 
 @NETWORKS.register("conditional-mlp-generator")
@@ -126,7 +126,7 @@ class ConditionalMLPDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         label = self.from_label(one_hot(labels_for(self, labels), self.num_classes))
-        return self.joint(torch.cat([self.from_image(_vector(images)), label], 1)).squeeze(1)
+        return self.joint(torch.cat([self.from_image(flatten(images)), label], 1)).squeeze(1)
 
 
 def initialise_uniform(network: nn.Module, bound: float) -> None:
@@ -145,7 +145,3 @@ def _pixels(resolution: int, image_channels: int) -> int:
 
 def _image(x: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return x.tanh().unflatten(1, shape).permute(0, 3, 1, 2)
-
-
-def _vector(images: Tensor) -> Tensor:
-    return images.permute(0, 2, 3, 1).flatten(1)

@@ -26,7 +26,7 @@ from ganzoo.report.html import write_report
 from ganzoo.tensors import read_tensors, save_tensors
 from ganzoo.training import distributed
 from ganzoo.training.logging import Recorder
-from ganzoo.training.machine import check_precision, hardware, make_deterministic, pick_device
+from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import UNBOUNDED, Plan, Request, command, plan, refuse_contradictions, with_steps
 from ganzoo.training.trainer import Hook, Settings, Trainer
 from ganzoo.zoo import Model, load, save, save_grid
@@ -100,6 +100,8 @@ class Session:
         request, config = plan.request, plan.config
         if request.deterministic:
             make_deterministic()
+        if device.type == "cpu":
+            keep_freed_memory()
         settings = Settings(
             seed=request.seed or 0,
             device=str(device),
