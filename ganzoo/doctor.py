@@ -29,10 +29,11 @@ LEAST_FREE = 2**30
 
 @dataclass(frozen=True)
 class Health:
-    """What was found, and what is wrong, each trouble with what to do."""
+    """What was found, what is wrong, and what may surprise; each trouble and note with what to do."""
 
     facts: dict[str, str]
     troubles: list[str]
+    notes: list[str]
 
     def as_json(self) -> dict[str, object]:
         """Plain values that JSON can hold."""
@@ -46,8 +47,9 @@ def examine() -> Health:
     facts |= {name: _version(name) or "missing" for name in ("torch-ganzoo", *PACKAGES)}
     facts |= {"home": str(home), "offline": "yes" if offline() else "no"}
     facts["plugins"] = ", ".join(plugin.name for plugin in plugins()) or "none"
-    troubles = [*_old(), *_broken_imports(), *_broken_plugins(), *_unusable(home)]
-    return Health(facts | _devices(), troubles)
+    troubles = [*_old(), *_broken_imports(), *_broken_plugins(), *_mixed_tf32(), *_unusable(home)]
+    facts["free space"] = f"{shutil.disk_usage(_existing(home)).free / 1e9:.1f} GB"
+    return Health(facts | _devices(), troubles, [*_unpaired(), *_idle_gpu(), *_crowded(), *_namesake(), *_no_onnx()])
 
 
 def _devices() -> dict[str, str]:
@@ -86,11 +88,71 @@ def _broken_plugins() -> Iterator[str]:
         yield str(error)
 
 
+def _mixed_tf32() -> Iterator[str]:
+    """A plugin or start-up file may have set TF32 by torch's old switch, another by its new one."""
+    try:
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32  # noqa: B018 - reading is the test
+    except ImportError:
+        return
+    except RuntimeError:
+        yield "TF32 was set both by allow_tf32 and by fp32_precision, which torch refuses; use one of them everywhere"
+
+
+def _unpaired() -> Iterator[str]:
+    """Since torch 1.13, torchvision's minor version runs 15 ahead of torch's."""
+    torch, torchvision = (_numbers(_version(name) or "")[:2] for name in ("torch", "torchvision"))
+    if len(torch) == len(torchvision) == 2 and torch[0] == 2 and torchvision != (0, torch[1] + 15):
+        found = f"torch {_version('torch')} goes with torchvision 0.{torch[1] + 15}, not {_version('torchvision')}"
+        yield f"{found}; install the two together"
+
+
+def _idle_gpu() -> Iterator[str]:
+    try:
+        import torch
+    except ImportError:
+        return
+    if shutil.which("nvidia-smi") and not torch.cuda.is_available():
+        build = "was built without CUDA" if torch.version.cuda is None else f"cannot use it (CUDA {torch.version.cuda})"
+        yield f"there is an NVIDIA driver, but this torch {build}; install a torch build that fits the driver"
+
+
+def _crowded() -> Iterator[str]:
+    """More threads than processors make small networks several times slower."""
+    try:
+        import torch
+    except ImportError:
+        return
+    usable = _processors()
+    if torch.get_num_threads() > usable:
+        yield f"torch uses {torch.get_num_threads()} threads on {usable} processors; set OMP_NUM_THREADS={usable}"
+
+
+def _processors() -> int:
+    """The processors this process may use: its affinity, cut by a container's quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return count
+    return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
+
+
+def _namesake() -> Iterator[str]:
+    if _version("ganzoo"):
+        yield "another project's package 'ganzoo' is installed and may hide this one; pip uninstall ganzoo"
+
+
+def _no_onnx() -> Iterator[str]:
+    missing = [name for name in ("onnx", "onnxscript") if not _version(name)]
+    if missing:
+        yield f"`ganzoo export --onnx` needs {', '.join(missing)}; pip install {' '.join(missing)}"
+
+
 def _unusable(home: Path) -> Iterator[str]:
     """What is wrong with the folder for data and weights."""
-    place = home
-    while not place.exists():
-        place = place.parent
+    place = _existing(home)
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
@@ -100,6 +162,11 @@ def _unusable(home: Path) -> Iterator[str]:
     free = shutil.disk_usage(place).free
     if free < LEAST_FREE:
         yield f"only {free / 2**20:.0f} MiB are free in {home}; set GANZOO_HOME to a larger disk"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return folder if folder.exists() else _existing(folder.parent)
 
 
 def _version(name: str) -> str | None:

@@ -17,6 +17,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
     \b
     ganzoo doctor
+    ganzoo doctor --json > machine.json
     """
     from ganzoo.doctor import examine
 
@@ -25,7 +26,10 @@ def command(context: click.Context, as_json: bool) -> None:
         print_json(health.as_json())
     else:
         print_table(("what", "found"), list(health.facts.items()))
+        for note in health.notes:
+            click.echo(f"note: {note}")
         for trouble in health.troubles:
             click.echo(f"trouble: {trouble}")
-        click.echo("" if health.troubles else "nothing is wrong")
+        if not health.troubles:
+            click.echo("nothing is wrong")
     context.exit(1 if health.troubles else 0)

@@ -1,7 +1,7 @@
 """Fully connected networks: Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661) and, with labels,
 Mirza & Osindero 2014 (https://arxiv.org/abs/1411.1784), section 4.1.
 
-The papers' sigmoid outputs lie in [0, 1]; ours are tanh in [-1, 1].
+Pixels in [0, 1], as the papers have them, are the inside of these networks; images are in [-1, 1] as everywhere.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class MLPDiscriminator(nn.Module):
         initialise_uniform(self, 0.005)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.layers(flatten(images)).squeeze(1)
+        return self.layers(_vector(images)).squeeze(1)
 
 
 @NETWORKS.register("conditional-mlp-generator")
@@ -126,7 +126,7 @@ class ConditionalMLPDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         label = self.from_label(one_hot(labels_for(self, labels), self.num_classes))
-        return self.joint(torch.cat([self.from_image(flatten(images)), label], 1)).squeeze(1)
+        return self.joint(torch.cat([self.from_image(_vector(images)), label], 1)).squeeze(1)
 
 
 def initialise_uniform(network: nn.Module, bound: float) -> None:
@@ -144,4 +144,9 @@ def _pixels(resolution: int, image_channels: int) -> int:
 
 
 def _image(x: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    return x.tanh().unflatten(1, shape).permute(0, 3, 1, 2)
+    return (2 * x.sigmoid() - 1).unflatten(1, shape).permute(0, 3, 1, 2)
+
+
+def _vector(images: Tensor) -> Tensor:
+    # The papers' pixels lie in [0, 1]; in [-1, 1] a dark image would be nine times as long and SGD unstable.
+    return (flatten(images) + 1) / 2

@@ -9,7 +9,14 @@ from ganzoo.training.health import measure, phase, verdicts
 
 
 def history(count: int = 4, every: int = 250, **entry: float) -> list[dict]:
-    usual = {"diversity": 0.9, "saturation": 0.2, "real_saturation": 0.2, "real_accuracy": 0.7, "fake_accuracy": 0.7}
+    usual = {
+        "d_real": 0.6,
+        "diversity": 0.9,
+        "saturation": 0.2,
+        "real_saturation": 0.2,
+        "real_accuracy": 0.7,
+        "fake_accuracy": 0.7,
+    }
     return [usual | entry | {"step": every * (i + 1)} for i in range(count)]
 
 
@@ -43,6 +50,11 @@ def test_a_discriminator_right_for_500_steps_is_named_with_the_steps():
     entries = history(count=3, real_accuracy=1.0, fake_accuracy=1.0)
     assert verdicts(entries) == ["the discriminator has been right 100% of the time for 500 steps"]
     assert phase(entries) == "discriminator ahead"
+
+
+def test_a_wasserstein_critic_may_be_right_all_the_time():
+    entries = [{k: v for k, v in e.items() if k != "d_real"} for e in history(real_accuracy=1.0, fake_accuracy=1.0)]
+    assert verdicts(entries) == []
 
 
 def test_a_discriminator_no_better_than_chance_is_named():
