@@ -21,6 +21,7 @@ import torch
 
 from benchmarks.trainers import trainer_of_variant
 from ganzoo.config import parse_overrides
+from ganzoo.training.machine import keep_freed_memory
 from ganzoo.training.trainer import Hook, Trainer
 
 PARTS = ("data", "generator", "discriminator", "penalty", "backward", "optimizer", "average", "logging", "rest")
@@ -37,6 +38,7 @@ PARTS = ("data", "generator", "discriminator", "penalty", "backward", "optimizer
 def main(variant, dataset, preset, overrides, seconds, threads, as_json) -> None:
     """Print images per second, the share of time of each part of a step, and the memory of the packed data."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     trainer = trainer_of_variant(variant, dataset, preset, parse_overrides(overrides))
     report = measure(trainer, seconds)
     if as_json:

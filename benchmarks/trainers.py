@@ -67,6 +67,16 @@ def trainer_of_networks(
     return _trainer(config, noise_images(folder, resolution, image_channels))
 
 
+class OneStep:
+    """A trainer's next step, as a call."""
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+
+    def __call__(self) -> None:
+        self.trainer.run(self.trainer.step + 1, [])
+
+
 def noise_images(folder: Path, resolution: int, channels: int, count: int = 4096) -> PackedDataset:
     """A packed data set of random images."""
     shape = (count, resolution, resolution, channels)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 
 LATENT = 128
 ADAM = {"lr": 2e-4, "betas": (0.0, 0.9)}
@@ -62,7 +62,7 @@ def _duel(kind: str, folder: Path, scale: float = 1.0) -> Duel:
     )  # fmt: skip
     loop = Loop(copy.deepcopy(generator), copy.deepcopy(discriminator), real_batches(trainer.loader), steps)
     what = f"{kind} 32 px, {width} channels, batch {batch}, {steps} critic step{'s' * (steps > 1)}"
-    return Duel("mimicry 0.1.16", what, batch * steps, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("mimicry 0.1.16", what, batch * steps, loop, OneStep(trainer))
 
 
 def _import_without_the_rest() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 
 os.environ.update(CONSOLE_LOGGING="0", TENSORBOARD_LOGGING="0", VISDOM_LOGGING="0")
 
@@ -78,4 +78,4 @@ def _duel(
     )  # fmt: skip
     loop = Loop(theirs, real_batches(trainer.loader))
     what = f"{name} 32 px, {width} channels, batch {batch}"
-    return Duel("torchgan 0.1.0", what, batch, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("torchgan 0.1.0", what, batch, loop, OneStep(trainer))

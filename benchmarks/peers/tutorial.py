@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 
 LATENT = 100
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
@@ -80,7 +80,7 @@ def _duel(resolution: int, folder: Path, scale: float = 1.0) -> Duel:
     )  # fmt: skip
     loop = Loop(net_g, net_d, real_batches(trainer.loader))
     what = f"DCGAN {resolution} px, {channels} channels, batch {batch}"
-    return Duel("tutorial loop", what, batch, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("tutorial loop", what, batch, loop, OneStep(trainer))
 
 
 def _initialised(network: nn.Module) -> nn.Module:

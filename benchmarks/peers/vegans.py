@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 from ganzoo.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 
 LATENT = 100
@@ -35,7 +35,7 @@ def wgan_gp(folder: Path, scale: float = 1.0) -> Duel:
     )  # fmt: skip
     loop = Loop(theirs, real_batches(trainer.loader))
     what = f"WGAN-GP 32 px, {width} channels, batch {batch}"
-    return Duel("vegans 0.4.0", what, batch, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("vegans 0.4.0", what, batch, loop, OneStep(trainer))
 
 
 class Loop:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
@@ -20,6 +23,18 @@ def batch_std(x: Tensor) -> Tensor:
 def _average(value: Tensor) -> Tensor:
     if not (dist.is_available() and dist.is_initialized()):
         return value
-    from torch.distributed.nn.functional import all_reduce
+    return _Sum.apply(value) / dist.get_world_size()
 
-    return all_reduce(value) / dist.get_world_size()
+
+class _Sum(torch.autograd.Function):
+    """The processes' values added up; so are their gradients on the way back, since each value is in every sum."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _Sum.apply(gradient)
