@@ -48,13 +48,13 @@ class Recorder:
             return
         self.history.append(entry)
         entry |= {"phase": health.phase(self.history), "verdicts": health.verdicts(self.history)}
-        self._safely("metrics", lambda: self._append(entry))
-        self._safely("progress", lambda: self._show(entry))
+        self.safely("metrics", lambda: self._append(entry))
+        self.safely("progress", lambda: self._show(entry))
 
     def announce(self, trainer: Trainer) -> None:
         """Say early how long it will take, and move the progress bar."""
         if self._bar:
-            self._safely("progress", lambda: self._bar(trainer.step, None))
+            self.safely("progress", lambda: self._bar(trainer.step, None))
         if self._told_eta or trainer.step - self._first_step < FIRST_ETA:
             return
         self._told_eta = True
@@ -111,7 +111,7 @@ class Recorder:
             total = self.trainer.config.schedule.steps
             self.say(f"step {entry['step']}/{total}  {text}  {_duration(self._eta())} left")
 
-    def _safely(self, what: str, action: Callable[[], None]) -> None:
+    def safely(self, what: str, action: Callable[[], object]) -> None:
         """A log that fails is said once and must not end a training."""
         try:
             action()

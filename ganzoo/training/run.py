@@ -214,7 +214,8 @@ class Session:
         return hooks
 
     def _sample(self, trainer: Trainer) -> None:
-        save_grid(trainer.averaged.preview(), self.run / "samples" / f"step-{trainer.step:08d}.png")
+        path = self.run / "samples" / f"step-{trainer.step:08d}.png"
+        self.recorder.safely("samples", lambda: save_grid(trainer.averaged.preview(), path))
 
     def _fix_length(self, minutes: float) -> None:
         """Measure the rate, then let the schedules span what fits into the time."""
