@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from pathlib import Path
 
@@ -49,8 +48,6 @@ def ganzoo() -> None:
 
 def main() -> None:
     """Run the command line: one sentence and exit code 1 for what a person can mend, never a traceback."""
-    # Threads that spin while they wait starve each other where something else wants a core. Read by torch's import.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         sys.exit(ganzoo.main(standalone_mode=False) or 0)
     except click.ClickException as error:
