@@ -1,17 +1,23 @@
-"""Two ways to do the same work, timed alternately, so that what else the machine does hits both."""
+"""Two ways to do the same work, in processes of their own, timed alternately: a busy machine then slows both."""
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 Step = Callable[[], object]
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+SIDES = ("peer", "ganzoo")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Duel:
     """A peer's training step and ganzoo's with the same networks; ``images``: real images either one takes in."""
 
@@ -20,44 +26,79 @@ class Duel:
     images: int
     peer: Step
     ganzoo: Step
-    pairs: list[tuple[float, float]] = field(default_factory=list)
 
-    def fight(self, pairs: int, seconds: float, clock: str = "wall") -> Duel:
-        """Time ``pairs`` times a block of peer steps and one of ganzoo steps, each of about ``seconds``."""
-        now = CLOCKS[clock]
-        steps = [_steps_in(step, seconds, now) for step in (self.peer, self.ganzoo)]
+
+def alternate(commands: Sequence[Sequence[str]], pairs: int, seconds: float) -> tuple[str, str, int, list[list[float]]]:
+    """Run two ``serve``-ing commands in turn, in blocks of about ``seconds``.
+
+    Returns the name, what is done, the images of a step, and ``pairs`` pairs of seconds per step.
+    """
+    with ExitStack() as stack:
+        sides = [stack.enter_context(_running(command)) for command in commands]
+        name, what, images = sides[0].hello
+        steps = [max(1, round(seconds / side.time(1))) for side in sides]
+        rows = []
         for number in range(pairs):
-            # Who goes first alternates: a clock that drifts then favours nobody.
+            # Who goes first alternates: a machine that gets busier then favours nobody.
             order = (0, 1) if number % 2 == 0 else (1, 0)
-            times = {side: _time((self.peer, self.ganzoo)[side], steps[side], now) for side in order}
-            self.pairs.append((times[0], times[1]))
-        return self
-
-    def result(self) -> dict[str, object]:
-        """Images per second of both sides and ganzoo's advantage: median, least and most of the pairs."""
-        ratios = [peer / ganzoo for peer, ganzoo in self.pairs]
-        peer, ganzoo = (self.images / statistics.median(times) for times in zip(*self.pairs, strict=True))
-        return {
-            "peer": self.name,
-            "what": self.what,
-            "peer_images_per_second": round(peer, 2),
-            "ganzoo_images_per_second": round(ganzoo, 2),
-            "ratio": round(statistics.median(ratios), 3),
-            "least": round(min(ratios), 3),
-            "most": round(max(ratios), 3),
-            "pairs": len(ratios),
-        }
+            times = {side: sides[side].time(steps[side]) for side in order}
+            rows.append([times[0], times[1]])
+    return name, what, int(images), rows
 
 
-def _steps_in(step: Step, seconds: float, now: Callable[[], float]) -> int:
-    """How many steps a block takes; the first call, which allocates and picks kernels, does not count."""
-    step()
-    return max(1, round(seconds / _time(step, 1, now)))
+def serve(duel: Duel, side: str, clock: str = "wall") -> None:
+    """Do as many steps as each line of standard input says and answer with the seconds a step took."""
+    step, now = getattr(duel, side), CLOCKS[clock]
+    step()  # allocates, picks kernels
+    print("\t".join((duel.name, duel.what, str(duel.images))), flush=True)
+    for line in sys.stdin:
+        began = now()
+        for _ in range(int(line)):
+            step()
+        print((now() - began) / int(line), flush=True)
 
 
-def _time(step: Step, steps: int, now: Callable[[], float]) -> float:
-    """Seconds a step takes."""
-    began = now()
-    for _ in range(steps):
-        step()
-    return (now() - began) / steps
+def result(name: str, what: str, images: int, rows: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Images per second of both sides and ganzoo's advantage: median, least and most of the pairs."""
+    ratios = [peer / ganzoo for peer, ganzoo in rows]
+    peer, ganzoo = (images / statistics.median(times) for times in zip(*rows, strict=True))
+    return {
+        "peer": name,
+        "what": what,
+        "peer_images_per_second": round(peer, 1),
+        "ganzoo_images_per_second": round(ganzoo, 1),
+        "ratio": round(statistics.median(ratios), 2),
+        "least": round(min(ratios), 2),
+        "most": round(max(ratios), 2),
+        "pairs": len(ratios),
+    }
+
+
+class _Side:
+    def __init__(self, process: subprocess.Popen[str]):
+        self.process = process
+        self.hello = self._answer().split("\t")
+
+    def time(self, steps: int) -> float:
+        assert self.process.stdin
+        print(steps, file=self.process.stdin, flush=True)
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{' '.join(map(str, self.process.args[1:]))} ended; run it by itself to see why")
+        return line.strip()
+
+
+@contextmanager
+def _running(command: Sequence[str]) -> Iterator[_Side]:
+    # Threads that spin while they wait make two-thread times on a shared machine meaningless.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        try:
+            yield _Side(process)
+        finally:
+            process.terminate()

@@ -67,6 +67,16 @@ def trainer_of_networks(
     return _trainer(config, noise_images(folder, resolution, image_channels))
 
 
+class OneStep:
+    """A trainer's next step, as a call."""
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+
+    def __call__(self) -> None:
+        self.trainer.run(self.trainer.step + 1, [])
+
+
 def noise_images(folder: Path, resolution: int, channels: int, count: int = 4096) -> PackedDataset:
     """A packed data set of random images."""
     shape = (count, resolution, resolution, channels)
@@ -82,11 +92,11 @@ def real_batches(loader: Loader, number: int = 8) -> list[Tensor]:
 
 
 def _trainer(config: Config, dataset: PackedDataset) -> Trainer:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     game = create_game(config)
     averaged = create_game(config, networks=game.sampled)
-    loader = Loader(dataset, game.fields, config.schedule.batch_size, mirror=config.mirror)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Trainer(game, averaged, config, loader, Settings(device=device))
+    loader = Loader(dataset, game.fields, config.schedule.batch_size, device=device, mirror=config.mirror)
+    return Trainer(game, averaged, config, loader, Settings(device=str(device)))
 
 
 def _registered(network: nn.Module) -> str:

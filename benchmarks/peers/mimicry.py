@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import cycle
@@ -16,25 +16,18 @@ import torch
 from torch import Tensor
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 
 LATENT = 128
 ADAM = {"lr": 2e-4, "betas": (0.0, 0.9)}
 GRADIENT_PENALTY = {"name": "gradient-penalty", "weight": 10.0}
-# module, class prefix, ganzoo's loss, penalties, critic steps. The paper's five steps show in SNGAN only: a
-# WGAN-GP step of the peer takes seconds, and more critic steps only favour ganzoo.
+# module, class prefix, ganzoo's loss, penalties, critic steps. One critic step for WGAN-GP keeps
+# the blocks short; more of them only favour ganzoo.
 KINDS = {
     "DCGAN": ("dcgan", "DCGAN", "non-saturating", (), 1),
     "WGAN-GP": ("wgan_gp", "WGANGP", "wasserstein", (GRADIENT_PENALTY,), 1),
     "SNGAN": ("sngan", "SNGAN", "hinge", (), 5),
 }
-
-
-def duels(folder: Path, scale: float = 1.0) -> Iterator[Duel]:
-    """ResNets with 64 channels (the package's default is 256 and 128), batches of 32."""
-    _import_without_the_rest()
-    for kind in KINDS:
-        yield _duel(folder, kind, max(4, int(32 * scale)), max(4, int(64 * scale)))
 
 
 class Loop:
@@ -55,7 +48,10 @@ class Loop:
         self.generator.train_step(netD=self.discriminator, optG=self.optimizers[0], log_data=log, **given)
 
 
-def _duel(folder: Path, kind: str, batch: int, width: int) -> Duel:
+def _duel(kind: str, folder: Path, scale: float = 1.0) -> Duel:
+    """ResNets with 64 channels (the package's defaults are 256 and 128), batches of 32."""
+    _import_without_the_rest()
+    batch, width = max(4, int(32 * scale)), max(4, int(64 * scale))
     module, prefix, loss, penalties, steps = KINDS[kind]
     nets = import_module(f"torch_mimicry.nets.{module}.{module}_32")
     generator = getattr(nets, f"{prefix}Generator32")(nz=LATENT, ngf=width)
@@ -66,7 +62,7 @@ def _duel(folder: Path, kind: str, batch: int, width: int) -> Duel:
     )  # fmt: skip
     loop = Loop(copy.deepcopy(generator), copy.deepcopy(discriminator), real_batches(trainer.loader), steps)
     what = f"{kind} 32 px, {width} channels, batch {batch}, {steps} critic step{'s' * (steps > 1)}"
-    return Duel("mimicry 0.1.16", what, batch * steps, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("mimicry 0.1.16", what, batch * steps, loop, OneStep(trainer))
 
 
 def _import_without_the_rest() -> None:
@@ -79,3 +75,6 @@ def _import_without_the_rest() -> None:
             sys.modules[name] = module = ModuleType(name)
             module.__path__ = list(spec.submodule_search_locations or ())
             module.__spec__ = spec
+
+
+DUELS = {kind.lower(): partial(_duel, kind) for kind in KINDS}

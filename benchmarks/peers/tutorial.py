@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
 
@@ -10,16 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 
 LATENT = 100
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
-
-
-def duels(folder: Path, scale: float = 1.0) -> Iterator[Duel]:
-    """DCGAN at 32 and 64 pixels, 64 channels, batches of 64 and (as the tutorial's) 128 at 64 pixels."""
-    for resolution, batch in ((32, 64), (64, 64)):
-        yield _duel(folder, resolution, max(4, int(batch * scale)), max(4, int(64 * scale)))
 
 
 def generator(resolution: int, channels: int) -> nn.Module:
@@ -77,7 +71,8 @@ class Loop:
         return loss_d.item(), loss_g.item(), d_x, d_g_z1, d_g_z2
 
 
-def _duel(folder: Path, resolution: int, batch: int, channels: int) -> Duel:
+def _duel(resolution: int, folder: Path, scale: float = 1.0) -> Duel:
+    batch, channels = max(4, int(64 * scale)), max(4, int(64 * scale))
     net_g, net_d = generator(resolution, channels), discriminator(resolution, channels)
     trainer = trainer_of_networks(
         net_g, net_d, folder, loss="non-saturating", batch_size=batch, resolution=resolution, latent_size=LATENT,
@@ -85,7 +80,7 @@ def _duel(folder: Path, resolution: int, batch: int, channels: int) -> Duel:
     )  # fmt: skip
     loop = Loop(net_g, net_d, real_batches(trainer.loader))
     what = f"DCGAN {resolution} px, {channels} channels, batch {batch}"
-    return Duel("tutorial loop", what, batch, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("tutorial loop", what, batch, loop, OneStep(trainer))
 
 
 def _initialised(network: nn.Module) -> nn.Module:
@@ -95,3 +90,6 @@ def _initialised(network: nn.Module) -> nn.Module:
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, 0.02)
     return network
+
+
+DUELS = {"dcgan-32": partial(_duel, 32), "dcgan-64": partial(_duel, 64)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.duel import Duel
-from benchmarks.trainers import real_batches, trainer_of_networks
+from benchmarks.trainers import OneStep, real_batches, trainer_of_networks
 from ganzoo.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 
 LATENT = 100
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.9)}
 
 
-def duels(folder: Path, scale: float = 1.0) -> Iterator[Duel]:
+def wgan_gp(folder: Path, scale: float = 1.0) -> Duel:
     """WGAN-GP at 32 pixels, 64 channels, batch 64; vegans 0.4.0 ignores its ``steps``, so one critic step each."""
     from vegans.GAN import WassersteinGANGP
 
@@ -36,7 +35,7 @@ def duels(folder: Path, scale: float = 1.0) -> Iterator[Duel]:
     )  # fmt: skip
     loop = Loop(theirs, real_batches(trainer.loader))
     what = f"WGAN-GP 32 px, {width} channels, batch {batch}"
-    yield Duel("vegans 0.4.0", what, batch, loop, lambda: trainer.run(trainer.step + 1, []))
+    return Duel("vegans 0.4.0", what, batch, loop, OneStep(trainer))
 
 
 class Loop:
@@ -56,3 +55,6 @@ class Loop:
                 model._zero_grad(who=name)
                 model._backward(who=name)
                 model._step(who=name)
+
+
+DUELS = {"wgan-gp": wgan_gp}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -40,6 +42,18 @@ def own(rows: Tensor) -> Tensor:
 def _average(value: Tensor) -> Tensor:
     if processes() == 1:
         return value
-    from torch.distributed.nn.functional import all_reduce
+    return _Sum.apply(value) / processes()
 
-    return all_reduce(value) / processes()
+
+class _Sum(torch.autograd.Function):
+    """The processes' values added up; so are their gradients on the way back, since each value is in every sum."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _Sum.apply(gradient)

@@ -18,6 +18,7 @@ from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.losses.batch import batch_std
 from ganzoo.losses.pixels import gathered, offsets
+from ganzoo.losses.second_order import NoZeros
 from ganzoo.registry import PENALTIES
 
 Critic = Callable[[Tensor], "Tensor | list[Tensor]"]
@@ -68,7 +69,9 @@ def consistency(critic: Critic, real: Tensor, fake: Tensor, *, shift: int = 4) -
 def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
     """Squared norm of d critic / d image for each image, (N,); differentiable."""
     images = images.detach().requires_grad_()
-    logits = torch.stack([scale.reshape(len(images), -1).mean(1) for scale in as_list(critic(images))]).mean(0)
+    with NoZeros():
+        scales = as_list(critic(images))
+    logits = torch.stack([scale.reshape(len(images), -1).mean(1) for scale in scales]).mean(0)
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 

@@ -11,6 +11,7 @@ from ganzoo.nets.layers import (
     Dropout,
     Project,
     depth,
+    flatten,
     initialise_normal,
     keeps_bias,
     labels_for,
@@ -102,7 +103,7 @@ class ACGANDiscriminator(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """What both read-outs see: (N, F)."""
-        return self.blocks(images).flatten(1)
+        return flatten(self.blocks(images))
 
 
 def _up(in_channels: int, out_channels: int, norm: str) -> nn.Sequential:

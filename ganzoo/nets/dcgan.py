@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Project, depth, initialise_normal, keeps_bias, norm2d, spectral
+from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, keeps_bias, norm2d, spectral
 from ganzoo.registry import NETWORKS
 
 WIDEST = 8
@@ -66,7 +66,7 @@ class DCGANDiscriminator(nn.Module):
         spectral(self, spectral_norm)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.to_logit(self.blocks(self.from_image(images)).flatten(1)).squeeze(1)
+        return self.to_logit(flatten(self.blocks(self.from_image(images)))).squeeze(1)
 
 
 def dcgan_widths(channels: int, doublings: int) -> list[int]:

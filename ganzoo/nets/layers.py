@@ -223,6 +223,11 @@ class UpConv2d(nn.Conv2d):
         return F.conv_transpose2d(x, kernel.flip(2, 3).transpose(0, 1), self.bias, stride=2, padding=1)
 
 
+def flatten(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H·W·C): without copying, where the map is channels-last in memory."""
+    return x.permute(0, 2, 3, 1).flatten(1)
+
+
 def spectral(module: nn.Module, on: bool = True) -> nn.Module:
     """Divide the weight of each convolution, linear layer and embedding by its largest singular value.
 

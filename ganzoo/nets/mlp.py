@@ -1,7 +1,7 @@
 """Fully connected networks: Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661) and, with labels,
 Mirza & Osindero 2014 (https://arxiv.org/abs/1411.1784), section 4.1.
 
-The papers' sigmoid outputs lie in [0, 1]; ours are tanh in [-1, 1].
+Pixels in [0, 1], as the papers have them, are the inside of these networks; images are in [-1, 1] as everywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, Maxout, labels_for, needs_classes, one_hot
+from ganzoo.nets.layers import Dropout, Maxout, flatten, labels_for, needs_classes, one_hot
 from ganzoo.registry import NETWORKS
 
 SMALLEST = 8
@@ -144,8 +144,9 @@ def _pixels(resolution: int, image_channels: int) -> int:
 
 
 def _image(x: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    return x.tanh().unflatten(1, shape).permute(0, 3, 1, 2)
+    return (2 * x.sigmoid() - 1).unflatten(1, shape).permute(0, 3, 1, 2)
 
 
 def _vector(images: Tensor) -> Tensor:
-    return images.permute(0, 2, 3, 1).flatten(1)
+    # The papers' pixels lie in [0, 1]; in [-1, 1] a dark image would be nine times as long and SGD unstable.
+    return (flatten(images) + 1) / 2

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganzoo.nets.layers import Project, depth, initialise_normal, keeps_bias, norm2d, spectral
+from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, keeps_bias, norm2d, spectral
 from ganzoo.registry import NETWORKS
 
 WIDEST = 8
@@ -68,7 +68,7 @@ class SNCNNDiscriminator(nn.Module):
         spectral(self, spectral_norm)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.to_logit(self.blocks(images).flatten(1)).squeeze(1)
+        return self.to_logit(flatten(self.blocks(images))).squeeze(1)
 
 
 def _widths(channels: int, doublings: int) -> list[int]:

@@ -143,9 +143,10 @@ def _score(score: Mapping[str, Any]) -> dict[str, str]:
 
 def _limits(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
     data, steps = facts.get("data") or {}, facts.get("steps", config.schedule.steps)
-    yield f"It makes images of {config.resolution} × {config.resolution} pixels of the kind it was trained on, nothing else."
+    size = f"{config.resolution} × {config.resolution}"
+    yield f"It makes images of {size} pixels of the kind it was trained on, nothing else."
     if run.get("preset"):
-        yield f"It was trained with the `{run['preset']}` preset, which is smaller and shorter than the paper's setting."
+        yield f"The `{run['preset']}` preset, by which it was trained, is smaller and shorter than the paper's setting."
     if steps < config.schedule.steps:
         yield f"Training ended at step {steps:,} of {config.schedule.steps:,}, so its schedules did not run out."
     if 0 < (data.get("count") or 0) <= 10_000:

@@ -80,7 +80,7 @@ def thinned(history: Sequence[dict[str, Any]], most: int = MOST_POINTS) -> list[
 
 def _losses(record: Record) -> Iterator[_Plan]:
     told = meaning(record.loss)
-    for player in _players(record):
+    for player in record.players:
         terms = _terms(record, player)
         names = sorted(terms, key=lambda term: (term != "adversarial", term))
         first = FAKE if player.startswith("generator") else REAL
@@ -90,21 +90,19 @@ def _losses(record: Record) -> Iterator[_Plan]:
             Line(term.replace("_", " "), f"{player}/{term}", colours[min(i, len(colours) - 1)])
             for i, term in enumerate(names)
         ]
-        reading = {"discriminator": told.discriminator, "generator": told.generator}.get(
-            player, f"What the {player} minimises."
-        )
-        chance = dict(zip(("discriminator", "generator"), told.chance or (None, None), strict=True)).get(player)
-        yield _Plan(f"{player.capitalize()} loss", reading, lines, level=chance)
+        readings = {"discriminator": told.discriminator, "generator": told.generator}
+        reading = readings.get(player, f"What the {player} minimises.")
+        yield _Plan(f"{player.capitalize()} loss", reading, lines, level=told.chance.get(player))
 
 
 def _contest(record: Record) -> Iterator[_Plan]:
     told = meaning(record.loss)
     probabilities = record.values("d_real") + record.values("d_fake")
-    inside = bool(probabilities) and 0 <= min(probabilities) and max(probabilities) <= 1
+    inside = bool(probabilities) and min(probabilities) >= 0 and max(probabilities) <= 1
     yield _Plan(
         "D(x) and D(G(z))",
         told.reading,
-        [Line("real images, D(x)", "d_real", REAL), Line("samples, D(G(z))", "d_fake", FAKE)],
+        [Line("D(x), real", "d_real", REAL), Line("D(G(z)), samples", "d_fake", FAKE)],
         level=0.5,
         limits=(0, 1) if inside else None,
     )
@@ -124,7 +122,7 @@ def _optimisation(record: Record) -> Iterator[_Plan]:
         "Gradient norms",
         "On a logarithmic scale. Steady is good; growth by powers of ten comes before divergence, "
         "and a fall to nothing means that a player has stopped learning.",
-        [Line(player, f"{player}/gradient_norm", _colour(player, i)) for i, player in enumerate(_players(record))],
+        [Line(player, f"{player}/gradient_norm", _colour(player, i)) for i, player in enumerate(record.players)],
         log=True,
     )
 
@@ -149,7 +147,7 @@ def _samples() -> Iterator[_Plan]:
 def _speed() -> Iterator[_Plan]:
     yield _Plan(
         "Learning rate",
-        "What the schedule made of it.",
+        "As the schedule sets it, step by step.",
         [Line("generator", "lr/generator", FAKE), Line("discriminator", "lr/discriminator", REAL, dashed=True)],
         limits=(0, math.nan),
     )
@@ -159,11 +157,6 @@ def _speed() -> Iterator[_Plan]:
         [Line("images/s", "images_per_second", 2)],
         limits=(0, math.nan),
     )
-
-
-def _players(record: Record) -> list[str]:
-    keys = [key for entry in record.history[-1:] for key in entry if "/" in key and not key.startswith("lr/")]
-    return sorted({key.partition("/")[0] for key in keys})
 
 
 def _terms(record: Record, player: str) -> set[str]:
@@ -229,11 +222,11 @@ def _fill(
         axes.axhline(plan.level, color=TEXT, linewidth=0.7, alpha=0.45, dashes=(3, 3))
     for line, steps, values in series:
         smooth = _smoothed(values, plan.log)
-        dashes = {"dashes": (4, 2)} if line.dashed else {}
-        marker = {"marker": "o", "markersize": 3} if len(values) == 1 else {}
+        style = (0, (4, 2)) if line.dashed else "-"
+        marker = "o" if len(values) == 1 else ""
         if smooth is not values:
             axes.plot(steps, values, color=LINES[line.colour], linewidth=0.6, alpha=0.3)
-        axes.plot(steps, smooth, color=LINES[line.colour], linewidth=1.4, **dashes, **marker)
+        axes.plot(steps, smooth, color=LINES[line.colour], linewidth=1.4, ls=style, marker=marker, ms=3)
     last = max(steps[-1] for _, steps, _ in series)
     axes.set_xlim(0, max(last, 1))
     axes.set_ylim(*ends)
@@ -279,7 +272,7 @@ def _style(axes: Axes) -> None:
 def _ticks(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _steps(value)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -291,7 +284,7 @@ def _ticks(axes: Axes) -> None:
         )
     else:
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value).replace("e-0", "e-")))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
 
 
 def _steps(value: float) -> str:

@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from ganzoo.report.advice import Advice, advise
-from ganzoo.report.meaning import PHASES
+from ganzoo.report.meaning import PHASES, meaning
 from ganzoo.report.record import Record, read_run
-from ganzoo.report.words import duration, number, plural
+from ganzoo.report.words import duration, number
 from ganzoo.training import health
 
 
@@ -73,9 +73,8 @@ def _summary(record: Record) -> str:
     if not record.history:
         return "Nothing is logged yet"
     last = record.history[-1]
-    speed = median(record.values("images_per_second") or [0.0])
     done = "Finished" if record.finished else "Unfinished or still running"
-    rate = f", {number(speed)} images a second" if speed else ""
+    rate = f", {number(record.speed)} images a second" if record.speed else ""
     return f"{done}: {record.step:,}{total} steps in {duration(last.get('seconds', 0.0))}{rate}"
 
 
@@ -86,11 +85,12 @@ def _observations(record: Record, troubles: Mapping[str, str]) -> Iterator[str]:
     yield f"The game is {'' if phase in ('starting', 'collapsing') else 'in the phase '}“{phase}”: {PHASES[phase]}."
     yield from _earlier_trouble(record, troubles)
     yield from _reading(record)
-    for player in sorted(key.partition("/")[0] for key in record.history[-1] if key.endswith("/adversarial")):
-        yield from _trend(f"The {player}'s adversarial loss", record.values(f"{player}/adversarial"))
-        yield from _growth(player, record.values(f"{player}/gradient_norm"))
     if diversity := record.values("diversity"):
         yield f"Samples are {_late(diversity):.0%} as varied as the data."
+    for player in record.players:
+        if player in meaning(record.loss).chance:
+            yield from _trend(f"The {player}'s loss", record.values(f"{player}/adversarial"))
+        yield from _growth(player, record.values(f"{player}/gradient_norm"))
     yield from _slowdown(record.values("images_per_second"))
 
 
@@ -104,7 +104,8 @@ def _earlier_trouble(record: Record, troubles: Mapping[str, str]) -> Iterator[st
 def _reading(record: Record) -> Iterator[str]:
     real, fake = record.values("d_real"), record.values("d_fake")
     if real and fake:
-        yield f"D(x) is {_late(real):.2f} and D(G(z)) {_late(fake):.2f} of late; they began at {_early(real):.2f} and {_early(fake):.2f}."
+        early, late = f"{_early(real):.2f} and {_early(fake):.2f}", f"{_late(real):.2f} and D(G(z)) {_late(fake):.2f}"
+        yield f"D(x) is {late} of late; they began at {early}."
     yield from _trend("The critic's gap between real and generated images", record.values("critic_gap"))
 
 
@@ -112,23 +113,24 @@ def _trend(what: str, values: list[float]) -> Iterator[str]:
     """Where values went, measured by the medians of their first and last tenths."""
     if len(values) < 5:
         return
-    early, late = _early(values), _late(values)
+    early, late, middle = _early(values), _late(values), median(values)
     # Changes smaller than what it fluctuates by anyway are none.
-    spread = median(abs(value - median(values)) for value in values)
-    verb = "stayed near" if abs(late - early) <= spread else "rose to" if late > early else "fell to"
-    begun = "" if verb == "stayed near" else f" from {number(early)}"
-    yield f"{what} {verb} {number(late)}{begun}."
+    if abs(late - early) <= median(abs(value - middle) for value in values):
+        yield f"{what} stayed near {number(late)}."
+    else:
+        yield f"{what} {'rose' if late > early else 'fell'} from {number(early)} to {number(late)}."
 
 
 def _growth(player: str, norms: list[float]) -> Iterator[str]:
     if len(norms) >= 20 and _late(norms) > 10 * median(norms[: len(norms) // 2]) > 0:
         times = _late(norms) / median(norms[: len(norms) // 2])
-        yield f"The {player}'s gradient norm has grown {times:.0f}-fold since the first half: it may be about to diverge."
+        yield f"The {player}'s gradient norm has grown {times:.0f}-fold since the first half; divergence may be near."
 
 
 def _slowdown(speeds: list[float]) -> Iterator[str]:
     if len(speeds) >= 20 and _late(speeds) < 0.6 * median(speeds):
-        yield f"It has slowed down to {_late(speeds) / median(speeds):.0%} of its usual speed: the machine is busy or hot."
+        share = _late(speeds) / median(speeds)
+        yield f"It has slowed down to {share:.0%} of its usual speed: the machine is busy or hot."
 
 
 def _early(values: list[float]) -> float:
@@ -148,5 +150,9 @@ def in_words(diagnosis: Diagnosis) -> str:
         parts += ["", "Seen:", *(f"  - {line}" for line in diagnosis.observations)]
     if diagnosis.advice:
         width = max(len(advice.flags) for advice in diagnosis.advice)
-        parts += ["", "To try:", *(f"  {advice.flags.ljust(width)}  {advice.why}" for advice in diagnosis.advice)]
+        parts += [
+            "",
+            "To try (flags are for a new run):",
+            *(f"  {advice.flags.ljust(width)}  {advice.why}" for advice in diagnosis.advice),
+        ]
     return "\n".join(parts)

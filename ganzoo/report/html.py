@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,7 +15,8 @@ from ganzoo.report.diagnose import judge
 from ganzoo.report.meaning import PHASES
 from ganzoo.report.record import Record, read_run
 from ganzoo.report.template import render
-from ganzoo.report.words import duration
+from ganzoo.report.words import duration, number
+from ganzoo.writing import new_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 NEWEST_SIDE = 560
 MOST_FRAMES = 12
-# The frames may take this much together, as PNG; their size is chosen to fit.
+# The frames may take this much together, as PNG; their side is chosen to fit.
 FRAME_BYTES = 1_400_000
-FRAME_SIDES = (560, 420, 340, 280, 220, 160)
+LEAST_SIDE = 160
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,8 @@ def write_report(run: Path) -> Path:
     """Write ``report.html`` into a run's folder and return its path; works at any time of a training."""
     record = read_run(run)
     page = render("report.html", **_contents(record))
-    temporary = run / f".{PAGE}.partial"
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, run / PAGE)
+    with new_file(run / PAGE) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return run / PAGE
 
 
@@ -97,14 +96,16 @@ def _frames(grids: Sequence[tuple[int, Image.Image]]) -> Iterator[Frame]:
     """The grids at the largest size at which they fit into the page."""
     if len(grids) < 2:
         return
-    ends = (grids[0][1], grids[-1][1])
-    side = next((s for s in FRAME_SIDES if _estimate(ends, s) * len(grids) <= FRAME_BYTES), FRAME_SIDES[-1])
+    side = _affordable_side((grids[0][1], grids[-1][1]), FRAME_BYTES / len(grids))
     for step, image in grids:
         yield Frame(step, _data_uri(_png(_fitted(image, side))))
 
 
-def _estimate(images: Sequence[Image.Image], side: int) -> int:
-    return max(len(_png(_fitted(image, side))) for image in images)
+def _affordable_side(images: Sequence[Image.Image], size: float) -> int:
+    """The side at which PNGs take ``size`` bytes, as bytes grow with the area."""
+    probes = [_fitted(image, 2 * LEAST_SIDE) for image in images]
+    cost = max(len(_png(probe)) / max(probe.size) ** 2 for probe in probes)
+    return max(LEAST_SIDE, min(NEWEST_SIDE, int((size / cost) ** 0.5)))
 
 
 def _fitted(image: Image.Image, side: int) -> Image.Image:
@@ -140,8 +141,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "images seen", f"{last['images_seen']:,}"
     if "seconds" in last:
         yield "training time", duration(last["seconds"])
-    if speeds := record.values("images_per_second"):
-        yield "images per second", f"{sorted(speeds)[len(speeds) // 2]:,.0f}"
+    if record.speed:
+        yield "images per second", number(record.speed)
     request = record.request
     for name, value in (("preset", request.get("preset") or "none"), ("seed", request.get("seed") or 0)):
         yield name, str(value)
@@ -199,4 +200,6 @@ def _setting(value: Any) -> str:
         return ", ".join(map(_setting, value)) or "none"
     if isinstance(value, Mapping):
         return " ".join(f"{key}={_setting(each)}" for key, each in value.items()) or "none"
-    return {None: "none", True: "yes", False: "no"}.get(value, f"{value:g}" if isinstance(value, float) else str(value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """How to read a loss's numbers. chance: the players' adversarial losses while nobody can tell real from fake."""
+    """How to read a loss's numbers.
+
+    chance: a player's adversarial loss while nobody can tell real from fake, where that says something.
+    """
 
     discriminator: str
     generator: str
     reading: str
-    chance: tuple[float, float] | None = None
+    chance: Mapping[str, float] = field(default_factory=dict)
 
 
 _PROBABILITY = (
@@ -26,27 +30,27 @@ MEANINGS = {
         "1.39 while the discriminator cannot tell real from fake, near 0 when it always can.",
         "−0.69 while the discriminator cannot tell. Near 0 the generator gets next to no gradient.",
         _PROBABILITY,
-        (1.386, -0.693),
+        {"discriminator": 1.386, "generator": -0.693},
     ),
     "non-saturating": Meaning(
         "1.39 while the discriminator cannot tell real from fake, near 0 when it always can.",
         "0.69 while the discriminator cannot tell; it rises as the generator falls behind.",
         _PROBABILITY,
-        (1.386, 0.693),
+        {"discriminator": 1.386, "generator": 0.693},
     ),
     "least-squares": Meaning(
         "0.25 while the discriminator cannot tell real from fake, near 0 when it always can.",
         "0.125 while the discriminator cannot tell, 0.5 when it is never fooled.",
         "The discriminator's mean output, whose targets are 1 for real and 0 for generated images. "
         "Both near 0.5: it cannot tell.",
-        (0.25, 0.125),
+        {"discriminator": 0.25, "generator": 0.125},
     ),
     "hinge": Meaning(
         "2 while the discriminator cannot tell real from fake, 0 once all images are beyond its margins.",
         "Minus the score of generated images. Its height means nothing by itself.",
         "The discriminator's scores as probabilities of being real. A margin of 1 is 0.73 and 0.27; "
         "both near 0.5: it cannot tell.",
-        (2.0, 0.0),
+        {"discriminator": 2.0},
     ),
     "wasserstein": Meaning(
         "The adversarial term is minus the estimated distance between data and samples: rising towards 0 is progress.",
@@ -57,13 +61,13 @@ MEANINGS = {
         "0.69 while the critic cannot tell which of two images is real, near 0 when it always can.",
         "0.69 while the critic cannot tell which of two images is real; it rises as the generator falls behind.",
         _GAP + "Near 0: it cannot tell. Above about 5 the generator is losing.",
-        (0.693, 0.693),
+        {"discriminator": 0.693, "generator": 0.693},
     ),
     "relativistic-average": Meaning(
         "1.39 while real images look no more real than the average sample, near 0 when they always do.",
         "1.39 while samples look as real as the average real image; it rises as the generator falls behind.",
         _GAP + "Near 0: it cannot tell. Above about 5 the generator is losing.",
-        (1.386, 1.386),
+        {"discriminator": 1.386, "generator": 1.386},
     ),
 }
 UNKNOWN = Meaning(

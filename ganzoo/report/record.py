@@ -43,6 +43,18 @@ class Record:
         return str(loss["name"] if isinstance(loss, Mapping) else loss)
 
     @property
+    def speed(self) -> float:
+        """Images a second over the whole run, pauses included; 0 if unknown."""
+        last = self.history[-1] if self.history else {}
+        return last.get("images_seen", 0) / last["seconds"] if last.get("seconds") else 0.0
+
+    @property
+    def players(self) -> list[str]:
+        """Those who have logged losses, sorted."""
+        keys = self.history[-1] if self.history else {}
+        return sorted({key.partition("/")[0] for key in keys if "/" in key and not key.startswith("lr/")})
+
+    @property
     def finished(self) -> bool:
         return self.diverged is None and self.steps is not None and self.step >= self.steps
 
@@ -60,7 +72,10 @@ def read_run(folder: str | Path) -> Record:
             f"{folder} is no run: expected config.yaml and {METRICS} in it, as `ganzoo train` writes them"
         )
     stored = read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
-    history = [entry for entry in read_metrics(folder) if isinstance(entry, dict) and "step" in entry]
+    history = [
+        entry for entry in read_metrics(folder) if isinstance(entry, dict) and isinstance(entry.get("step"), int)
+    ]
+    last = history[-1]["step"] if history else 0
     bad = [_step(file) for file in folder.glob("diverged-step-*.safetensors")]
     return Record(
         folder,
@@ -69,7 +84,8 @@ def read_run(folder: str | Path) -> Record:
         data=stored.get("data") or {},
         history=history,
         samples=sorted((_step(file), file) for file in folder.glob("samples/step-*.png")),
-        diverged=max(bad, default=None),
+        # A run that went on past a divergence has not diverged.
+        diverged=max((step for step in bad if step >= last), default=None),
     )
 
 

@@ -19,7 +19,13 @@ def plural(count: int, noun: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands separated: ``0.0312``, ``4.21``, ``1,240``."""
+    """Three significant digits, thousands separated: ``0.0312``, ``4.21``, ``1,240``, ``2e-4``."""
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "not a number")
-    return f"{value:,.0f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
+    size = abs(value)
+    if 0 < size < 1e-3 or size >= 1e7:
+        mantissa, exponent = f"{size:.2e}".split("e")
+        text = f"{float(mantissa):g}e{int(exponent)}"
+    else:
+        text = f"{size:,.0f}" if size >= 100 else f"{size:.3g}"
+    return f"−{text}" if value < 0 else text

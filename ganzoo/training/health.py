@@ -44,7 +44,7 @@ def verdicts(history: History) -> list[str]:
 
 
 def findings(history: History) -> dict[str, str]:
-    """The same by what is wrong: ``divergence``, ``collapse``, ``vanished``, ``dominance``, ``chance``, ``saturation``."""
+    """The same by what is wrong: divergence, collapse, vanished, dominance, chance, saturation."""
     checks = {
         "divergence": _divergence,
         "collapse": _collapse,
@@ -81,6 +81,9 @@ def _collapse(history: History) -> str:
 
 
 def _dominance(history: History) -> str:
+    # A critic that is always right about a difference does no harm: its gap is the generator's gradient.
+    if "d_real" not in history[-1]:
+        return ""
     steps = _duration(history, lambda entry: _accuracy(entry) >= DECIDED)
     if steps < PATIENCE:
         return ""

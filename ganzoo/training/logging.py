@@ -12,6 +12,7 @@ from typing import Any
 
 from ganzoo.training import distributed, health
 from ganzoo.training.trainer import Trainer
+from ganzoo.writing import new_file
 
 METRICS = "metrics.jsonl"
 FIRST_ETA = 20
@@ -47,13 +48,13 @@ class Recorder:
             return
         self.history.append(entry)
         entry |= {"phase": health.phase(self.history), "verdicts": health.verdicts(self.history)}
-        self._safely("metrics", lambda: self._append(entry))
-        self._safely("progress", lambda: self._show(entry))
+        self.safely("metrics", lambda: self._append(entry))
+        self.safely("progress", lambda: self._show(entry))
 
     def announce(self, trainer: Trainer) -> None:
         """Say early how long it will take, and move the progress bar."""
         if self._bar:
-            self._safely("progress", lambda: self._bar(trainer.step, None))
+            self.safely("progress", lambda: self._bar(trainer.step, None))
         if self._told_eta or trainer.step - self._first_step < FIRST_ETA:
             return
         self._told_eta = True
@@ -110,7 +111,7 @@ class Recorder:
             total = self.trainer.config.schedule.steps
             self.say(f"step {entry['step']}/{total}  {text}  {_duration(self._eta())} left")
 
-    def _safely(self, what: str, action: Callable[[], None]) -> None:
+    def safely(self, what: str, action: Callable[[], object]) -> None:
         """A log that fails is said once and must not end a training."""
         try:
             action()
@@ -126,16 +127,18 @@ def read_metrics(run: Path, until: int | None = None) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:
+            wanted = until is None or entry["step"] <= until
+        except (ValueError, TypeError, KeyError):
             break
-        if until is not None and entry["step"] > until:
+        if not wanted:
             break
         entries.append(entry)
     if until is not None:
-        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+        with new_file(path) as temporary:
+            temporary.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
     return entries
 
 

@@ -18,6 +18,8 @@ from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES
 from ganzoo.training import distributed
 from ganzoo.zoo import require_classes
 
+# What leaving a flag out means, where that is not the configuration's to say.
+DEFAULTS = {"seed": 0, "precision": "fp32", "accumulate": 1, "deterministic": False, "fit": "crop"}
 UNBOUNDED = 2**40
 """The number of steps while --minutes is still measuring the rate."""
 
@@ -50,7 +52,11 @@ class Request:
             "resolution": self.resolution,
             "direction": self.direction,
         }
-        return {key: value for key, value in named.items() if value is not None} | dict(self.overrides or {})
+        given = {key: value for key, value in named.items() if value is not None}
+        for key, value in (self.overrides or {}).items():
+            if given.get(key, value) != value:
+                raise GanzooError(f"-o {key}={value} contradicts the flag that says {given[key]}; give one of them")
+        return given | dict(self.overrides or {})
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ def refuse_contradictions(request: Request, stored: Request, schedule: Mapping[s
         if field.name == "steps" and given is not None:
             if given < schedule["steps"]:
                 raise GanzooError(f"--steps {given} is below the run's {schedule['steps']}; to end early use --stop-at")
-        elif given not in (None, {}) and given != before:
+        elif given not in (None, {}) and given != (DEFAULTS.get(field.name) if before is None else before):
             raise GanzooError(
                 f"{_flag(field.name)} {given} contradicts the run, which was started with "
                 f"{'its default' if before is None else before}; leave it out, or start a new run with --init-from"

@@ -25,7 +25,7 @@ from ganzoo.report.html import write_report
 from ganzoo.tensors import read_tensors, save_tensors
 from ganzoo.training import distributed
 from ganzoo.training.logging import Recorder
-from ganzoo.training.machine import check_precision, hardware, make_deterministic, pick_device
+from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import (
     UNBOUNDED,
     Plan,
@@ -109,6 +109,8 @@ class Session:
         request, config = plan.request, plan.config
         if request.deterministic:
             make_deterministic()
+        if device.type == "cpu":
+            keep_freed_memory()
         settings = Settings(
             seed=request.seed or 0,
             device=str(device),
@@ -228,9 +230,8 @@ class Session:
         return hooks
 
     def _sample(self, trainer: Trainer) -> None:
-        preview, columns = trainer.averaged.preview(), trainer.averaged.columns
-        if preview is not None:
-            save_grid(preview, self.run / "samples" / f"step-{trainer.step:08d}.png", columns=columns)
+        path, game = self.run / "samples" / f"step-{trainer.step:08d}.png", trainer.averaged
+        self.recorder.safely("samples", lambda: _save_preview(game, path))
 
     def _fix_length(self, minutes: float) -> None:
         """Measure the rate, then let the schedules span what fits into the time."""
@@ -393,6 +394,12 @@ def _refuse_taken(run: Path) -> None:
         raise GanzooError(f"{run} is a file; choose another --out")
 
 
+def _save_preview(game: Game, path: Path) -> None:
+    preview = game.preview()
+    if preview is not None:
+        save_grid(preview, path, columns=game.columns)
+
+
 def _stop_after(end: float, trainer: Trainer) -> None:
     if time.monotonic() > end:
         trainer.interrupted = trainer.interrupted or OUT_OF_TIME
@@ -407,6 +414,8 @@ def _advice(request: Request) -> str:
 def _read_checkpoint(run: Path) -> Checkpoint:
     if not run.is_dir():
         raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
+    if not (run / CHECKPOINT).is_file():
+        raise GanzooError(f"{run} has no {CHECKPOINT}, it ended before the first one; delete it and start again")
     tensors, header = read_tensors(run / CHECKPOINT)
     if header.get("format") != 1 or "trainer" not in header:
         raise GanzooError(f"{run / CHECKPOINT} is not a checkpoint of this ganzoo; start a new run")

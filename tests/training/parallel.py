@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +77,31 @@ def readings(name: str) -> dict[str, Tensor]:
 
 def results() -> dict[str, Tensor]:
     """Everything that must not depend on the number of processes."""
+    with double_precision():
+        found = _results()
+    return {key: value.contiguous() for key, value in found.items()}
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """All arithmetic in float64: in float32 a rectifier's kink turns a different order of summation into 1e-4."""
+    single = torch.Tensor.float
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.Tensor.float = single  # type: ignore[method-assign]
+
+
+def _results() -> dict[str, Tensor]:
     found = {}
     for name in CASES:
         trainer = case(name)
         found |= {f"{name}|gradient|{key}": value for key, value in first_gradients(trainer).items()}
         found |= {f"{name}|trajectory|{key}": value for key, value in trajectory(trainer).items()}
-    found |= {f"wgan-gp|reading|{key}": value for key, value in readings("wgan-gp").items()}
-    return {key: value.contiguous() for key, value in found.items()}
+    return found | {f"wgan-gp|reading|{key}": value for key, value in readings("wgan-gp").items()}
 
 
 if __name__ == "__main__":

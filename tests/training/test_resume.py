@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,13 +224,22 @@ def test_nothing_is_pickled(train, monkeypatch):
     assert suffixes <= {".safetensors", ".json", ".jsonl", ".yaml", ".png", ".html", ".md"}
 
 
-def test_metrics_after_the_checkpoint_are_dropped(train):
+@pytest.mark.parametrize("torn", [b'{"step": 4, "torn', b"4", b"{}", b'"\xff', b"\0\0\0"])
+def test_metrics_after_the_checkpoint_are_dropped(torn, train):
     run = train("gan", steps=4, stop_at=2, overrides={"schedule.log_every": 1})
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({"step": 3, "lost": True}) + "\n" + '{"step": 4, "torn')
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(json.dumps({"step": 3, "lost": True}).encode() + b"\n" + torn)
     train(resume=run)
     assert [entry["step"] for entry in metrics(run)] == [1, 2, 3, 4]
     assert not any("lost" in entry for entry in metrics(run))
+
+
+def test_a_torn_log_does_not_hide_what_came_before(train):
+    run = train("gan", steps=4, stop_at=2, overrides={"schedule.log_every": 1})
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"step": 3, "tor')
+    train(resume=run)
+    assert [entry["step"] for entry in metrics(run)] == [1, 2, 3, 4]
 
 
 def test_checkpoints_of_the_same_training_are_the_same_bytes(train, tmp_path):
@@ -242,6 +252,29 @@ def test_checkpoints_of_the_same_training_are_the_same_bytes(train, tmp_path):
 
 def metrics(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_killed_before_its_model_was_exported_is_finished(train, saved):
+    run = train("gan", steps=2)
+    before = saved(run)[0]
+    shutil.rmtree(run / "model")
+    train(resume=run)
+    assert ganzoo.load(run).sample(1).isfinite().all()
+    assert same(before, saved(run)[0])
+
+
+def test_a_run_killed_before_its_first_checkpoint_says_so(train):
+    run = train("gan", steps=1)
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(GanzooError, match="start again"):
+        train(resume=run)
+
+
+def test_what_a_killed_writer_left_is_swept_up(train):
+    run = train("gan", steps=2, stop_at=1)
+    (run / "checkpoints" / f".{CHECKPOINT.name}.1234abcd").write_bytes(b"half a file")
+    train(resume=run)
+    assert [file.name for file in (run / "checkpoints").iterdir()] == [CHECKPOINT.name]
 
 
 # Processes that die.

@@ -322,3 +322,23 @@ def test_metrics_are_one_json_object_a_line(train):
         assert entry["images_seen"] == 4 * entry["step"]
         assert {"seconds", "lr/generator", "generator/adversarial", "d_real", "phase", "verdicts"} <= set(entry)
     assert entries[0]["seconds"] <= entries[1]["seconds"]
+
+
+def test_a_flag_and_an_override_that_disagree_are_refused(train):
+    with pytest.raises(GanzooError, match=r"schedule\.batch_size=8 contradicts the flag that says 4"):
+        train("gan", steps=1, batch_size=4, overrides={"schedule.batch_size": 8})
+
+
+def test_saying_the_default_on_resuming_is_no_contradiction(train, tmp_path):
+    run = train("gan", steps=4, stop_at=2)
+    train(resume=run, seed=0, accumulate=1)
+
+
+def test_samples_that_cannot_be_written_do_not_end_a_run(train, monkeypatch, capsys):
+    def full(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("ganzoo.training.run.save_grid", full)
+    run = train("gan", steps=4)
+    assert (run / "model" / "model.safetensors").is_file()
+    assert capsys.readouterr().err.count("samples cannot be written (no space left)") == 1
