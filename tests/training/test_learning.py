@@ -13,7 +13,7 @@ from ganzoo.data.prepare import open_dataset
 
 SAMPLES = 1000
 # What the demo's 4 minutes are on 2 idle cores; by steps, a busy machine only takes longer.
-STEPS = 1490
+STEPS = 1100
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def judgements(samples: Tensor) -> list[Tensor]:
 @torch.enable_grad()
 def trained_classifier() -> nn.Module:
     """A small network that reads 96 % of the digits it was not shown."""
-    digits = open_dataset("mnist-10k", resolution=32)
+    digits = open_dataset("mnist-10k", resolution=28)
     images, labels = to_float(digits.images), digits.labels
     torch.manual_seed(0)
     classifier = nn.Sequential(
