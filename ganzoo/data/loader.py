@@ -40,7 +40,8 @@ class Loader:
         self.batch_size, self.mirror, self.jitter, self.independent = batch_size, mirror, jitter, independent
         self.device = torch.device(device)
         self._arrays = {field: _place(getattr(dataset, field), self.device) for field in fields}
-        shared = _Order(len(next(iter(self._arrays.values()))), seed)
+        self.count = len(next(iter(self._arrays.values())))
+        shared = _Order(self.count, seed)
         self._orders = dict.fromkeys(fields, shared)
         if independent:
             self._orders = {field: _Order(len(array), seed, field) for field, array in self._arrays.items()}
