@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
-    from ganzoo.training.run import train
+    from ganzoo.run import train
     from ganzoo.variants import list_variants
     from ganzoo.zoo import Model, create, list_models, load, save
 
@@ -27,7 +27,7 @@ _PLACES = {
     "load": "zoo",
     "resolve": "config",
     "save": "zoo",
-    "train": "training.run",
+    "train": "run",
 }
 __all__ = [
     "GanzooError",

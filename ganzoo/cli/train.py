@@ -47,7 +47,7 @@ def command(overrides: tuple[str, ...], dry_run: bool, **options: Any) -> None:
     if dry_run:
         _show(options)
         return
-    from ganzoo.training.run import train
+    from ganzoo.run import train
 
     train(**options)
 

@@ -1,11 +1,52 @@
-"""An optimizer's state as named tensors, so that a checkpoint needs no pickle."""
+"""A run's checkpoint: where it lies, what may be taken from it, an optimizer's state without pickle."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ganzoo.errors import GanzooError
+from ganzoo.games.base import Game
+from ganzoo.tensors import read_tensors
+from ganzoo.zoo import load
+
+CHECKPOINT = Path("checkpoints", "last.safetensors")
+Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+def read_checkpoint(run: Path) -> Checkpoint:
+    """The tensors and the header of a run's last checkpoint; raises GanzooError if it has none."""
+    if not run.is_dir():
+        raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
+    if not (run / CHECKPOINT).is_file():
+        raise GanzooError(f"{run} has no {CHECKPOINT}, it ended before the first one; delete it and start again")
+    tensors, header = read_tensors(run / CHECKPOINT)
+    if header.get("format") != 1 or "trainer" not in header:
+        raise GanzooError(f"{run / CHECKPOINT} is not a checkpoint of this ganzoo; start a new run")
+    return tensors, header
+
+
+def initialise(game: Game, source: Path) -> None:
+    """Start a game's networks from a model's weights, or from a run's, discriminator included."""
+    if (source / CHECKPOINT).is_file():
+        tensors, _ = read_tensors(source / CHECKPOINT)
+        state = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("game/")}
+        state |= {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("ema/")}
+    else:
+        state = load(source).game.state_dict()
+    own = game.state_dict()
+    for name, value in state.items():
+        if name not in own or own[name].shape != value.shape:
+            raise GanzooError(
+                f"--init-from {source}: its '{name}' is of shape {tuple(value.shape)}, this training has "
+                f"{tuple(own[name].shape) if name in own else 'no such weight'}; "
+                "use the same variant, resolution and widths"
+            )
+    game.load_state_dict(own | state)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

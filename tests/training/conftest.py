@@ -11,7 +11,7 @@ from tiny import data_for, tiny
 
 import ganzoo
 from ganzoo.tensors import read_tensors
-from ganzoo.training.run import CHECKPOINT
+from ganzoo.training.checkpoint import CHECKPOINT
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
 
     Without the report's figures and without waiting for the disk, which take longer than the training.
     """
-    monkeypatch.setattr("ganzoo.training.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
     monkeypatch.setattr("os.fsync", lambda handle: None)
 
     def run(variant: str | None = None, *, overrides: dict[str, Any] | None = None, **options: Any) -> Path:

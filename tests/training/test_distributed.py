@@ -19,7 +19,7 @@ from tiny import tiny
 
 import ganzoo
 from ganzoo.errors import GanzooError
-from ganzoo.training.run import CHECKPOINT
+from ganzoo.training.checkpoint import CHECKPOINT
 
 HERE = Path(__file__).parent
 

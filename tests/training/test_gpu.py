@@ -13,7 +13,7 @@ from ganzoo.data.loader import Loader
 from ganzoo.games.base import create_game
 from ganzoo.losses.penalties import gradient_penalty
 from ganzoo.tensors import read_tensors
-from ganzoo.training.run import CHECKPOINT
+from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.trainer import Settings, Trainer
 
 pytestmark = pytest.mark.gpu

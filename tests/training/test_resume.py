@@ -20,7 +20,7 @@ from tiny import VARIANTS, configure, gradients, made, same, tiny, trainer_for, 
 import ganzoo
 from ganzoo.errors import GanzooError
 from ganzoo.tensors import read_tensors, save_tensors
-from ganzoo.training.run import CHECKPOINT
+from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.trainer import Hook
 
 

@@ -17,8 +17,8 @@ from ganzoo.errors import Diverged, GanzooError
 from ganzoo.losses.adversarial import Wasserstein
 from ganzoo.registry import ADVERSARIAL
 from ganzoo.tensors import read_tensors, save_tensors
+from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.plan import UNBOUNDED
-from ganzoo.training.run import CHECKPOINT
 from ganzoo.training.trainer import Hook, Trainer
 
 
@@ -338,7 +338,7 @@ def test_samples_that_cannot_be_written_do_not_end_a_run(train, monkeypatch, cap
     def full(*args, **kwargs):
         raise OSError("no space left")
 
-    monkeypatch.setattr("ganzoo.training.run.save_grid", full)
+    monkeypatch.setattr("ganzoo.run.save_grid", full)
     run = train("gan", steps=4)
     assert (run / "model" / "model.safetensors").is_file()
     assert capsys.readouterr().err.count("samples cannot be written (no space left)") == 1

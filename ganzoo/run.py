@@ -1,10 +1,9 @@
-"""A training run from its request to its model: set up, play, record, survive, export."""
+"""A training run from its request to its model: set up, play, record, survive, report, export."""
 
 from __future__ import annotations
 
 import os
 import platform
-import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,10 @@ from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
-from ganzoo.tensors import read_tensors, save_tensors
+from ganzoo.tensors import save_tensors
 from ganzoo.training import distributed
+from ganzoo.training.checkpoint import CHECKPOINT, Checkpoint, initialise, read_checkpoint
+from ganzoo.training.interrupt import OUT_OF_TIME, Interrupted, signals, stop_after
 from ganzoo.training.logging import Recorder
 from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import (
@@ -37,12 +38,7 @@ from ganzoo.training.plan import (
     with_steps,
 )
 from ganzoo.training.trainer import Hook, Settings, Trainer
-from ganzoo.zoo import Model, load, save, save_grid
-
-CHECKPOINT = Path("checkpoints", "last.safetensors")
-OUT_OF_TIME = 1000
-"""Stands beside the signals' numbers: --minutes are over."""
-Checkpoint = tuple[dict[str, torch.Tensor], dict[str, Any]]
+from ganzoo.zoo import Model, save, save_grid
 
 
 def train(
@@ -155,7 +151,7 @@ class Session:
     @classmethod
     def resume(cls, run: Path, request: Request, device: torch.device, **options: Any) -> Session:
         """The run as its last checkpoint left it."""
-        tensors, header = _read_checkpoint(run)
+        tensors, header = read_checkpoint(run)
         stored = Request(**header["run"])
         refuse_contradictions(request, stored, header["config"]["schedule"])
         resolved = Resolved(resolve(header["config"]).config, dict.fromkeys(stored.values(), "command line"))
@@ -193,7 +189,7 @@ class Session:
         deadline = []
         if minutes and trainer.config.schedule.steps == UNBOUNDED:
             end = time.monotonic() + 60 * minutes
-            deadline = [Hook(1, lambda trainer: _stop_after(end, trainer), at_end=False)]
+            deadline = [Hook(1, lambda trainer: stop_after(end, trainer), at_end=False)]
             self._fix_length(minutes)
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         with self.recorder.live():
@@ -317,53 +313,6 @@ class Session:
         return f"{config.name} on {data.label} ({data.count} images, {size}) on {self.trainer.device}{begun}"
 
 
-class Interrupted(GanzooError):
-    """A signal ended the run after a step; everything is saved."""
-
-    def __init__(self, run: Path, step: int, number: int):
-        super().__init__(f"stopped after step {step}, all saved; go on with: ganzoo train --resume {run}")
-        self.exit_code = 128 + number
-
-
-@contextmanager
-def signals(trainer: Trainer) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends training after the current step, a second one at once."""
-
-    def stop(number: int, frame: Any) -> None:
-        if trainer.interrupted:
-            raise KeyboardInterrupt
-        trainer.interrupted = number
-
-    try:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread, which is where signals arrive
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def initialise(game: Game, source: Path) -> None:
-    """Start a game's networks from a model's weights, or from a run's, discriminator included."""
-    if (source / CHECKPOINT).is_file():
-        tensors, _ = read_tensors(source / CHECKPOINT)
-        state = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("game/")}
-        state |= {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("ema/")}
-    else:
-        state = load(source).game.state_dict()
-    own = game.state_dict()
-    for name, value in state.items():
-        if name not in own or own[name].shape != value.shape:
-            raise GanzooError(
-                f"--init-from {source}: its '{name}' is of shape {tuple(value.shape)}, this training has "
-                f"{tuple(own[name].shape) if name in own else 'no such weight'}; "
-                "use the same variant, resolution and widths"
-            )
-    game.load_state_dict(own | state)
-
-
 def _examples(plan: Plan, game: Game, device: torch.device) -> Batch | None:
     """The same few images of the test split (else of val or train), for the previews of games that need some."""
     if not game.examples or distributed.rank() != 0:
@@ -400,26 +349,10 @@ def _save_preview(game: Game, path: Path) -> None:
         save_grid(preview, path, columns=game.columns)
 
 
-def _stop_after(end: float, trainer: Trainer) -> None:
-    if time.monotonic() > end:
-        trainer.interrupted = trainer.interrupted or OUT_OF_TIME
-
-
 def _advice(request: Request) -> str:
     if request.preset:
         return ""
     return f"this is a paper-scale run; for a CPU try: {command(replace(request, preset='cpu'))}"
-
-
-def _read_checkpoint(run: Path) -> Checkpoint:
-    if not run.is_dir():
-        raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
-    if not (run / CHECKPOINT).is_file():
-        raise GanzooError(f"{run} has no {CHECKPOINT}, it ended before the first one; delete it and start again")
-    tensors, header = read_tensors(run / CHECKPOINT)
-    if header.get("format") != 1 or "trainer" not in header:
-        raise GanzooError(f"{run / CHECKPOINT} is not a checkpoint of this ganzoo; start a new run")
-    return tensors, header
 
 
 @contextmanager
