@@ -11,7 +11,7 @@ import yaml
 
 from ganzoo.config import Config
 from ganzoo.report.template import render
-from ganzoo.report.words import duration, number, plural
+from ganzoo.words import duration, number, plural
 
 WEIGHTS_LICENCE = "Apache-2.0"
 # Words by which a licence text restricts what a model of the data may be used for.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.report.meaning import meaning
 from ganzoo.report.record import Record
-from ganzoo.report.words import number
+from ganzoo.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,8 @@ from typing import Any
 from ganzoo.report.advice import Advice, advise
 from ganzoo.report.meaning import PHASES, meaning
 from ganzoo.report.record import Record, read_run
-from ganzoo.report.words import duration, number
 from ganzoo.training import health
+from ganzoo.words import duration, number
 
 
 @dataclass(frozen=True)

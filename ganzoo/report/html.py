@@ -15,7 +15,7 @@ from ganzoo.report.diagnose import judge
 from ganzoo.report.meaning import PHASES
 from ganzoo.report.record import Record, read_run
 from ganzoo.report.template import render
-from ganzoo.report.words import duration, number
+from ganzoo.words import duration, number
 from ganzoo.writing import new_file
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ganzoo.training import distributed, health
 from ganzoo.training.trainer import Trainer
+from ganzoo.words import duration
 from ganzoo.writing import new_file
 
 METRICS = "metrics.jsonl"
@@ -59,7 +60,7 @@ class Recorder:
             return
         self._told_eta = True
         eta = self._eta()
-        self.say(f"{_duration(eta)} to go for {trainer.config.schedule.steps} steps")
+        self.say(f"{duration(eta)} to go for {trainer.config.schedule.steps} steps")
         if eta > SLOW_CPU_SECONDS and trainer.device.type == "cpu" and self.advice:
             self.say(self.advice)
 
@@ -109,7 +110,7 @@ class Recorder:
             self._bar(entry["step"], text)
         else:
             total = self.trainer.config.schedule.steps
-            self.say(f"step {entry['step']}/{total}  {text}  {_duration(self._eta())} left")
+            self.say(f"step {entry['step']}/{total}  {text}  {duration(self._eta())} left")
 
     def safely(self, what: str, action: Callable[[], object]) -> None:
         """A log that fails is said once and must not end a training."""
@@ -172,10 +173,3 @@ def _bar(total: int) -> Iterator[Callable[[int, str | None], None]]:
             progress.update(task, completed=step, description=text)
 
         yield show
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

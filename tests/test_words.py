@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ganzoo.report.words import duration, number, plural
+from ganzoo.words import duration, number, plural
 
 
 @pytest.mark.parametrize(
