@@ -38,6 +38,7 @@ from ganzoo.training.plan import (
     with_steps,
 )
 from ganzoo.training.trainer import Hook, Settings, Trainer
+from ganzoo.writing import require_empty
 from ganzoo.zoo import Model, save, save_grid
 
 
@@ -140,7 +141,7 @@ class Session:
         """A new run in a folder that is empty or not there yet."""
         run = Path(out) if out else _numbered(plan)
         if distributed.rank() == 0:
-            _refuse_taken(run)
+            require_empty(run, f", or go on with it by --resume {run}")
         session = cls(run, plan, device, **options)
         if distributed.rank() == 0:
             run.mkdir(parents=True, exist_ok=True)
@@ -334,13 +335,6 @@ def _numbered(plan: Plan) -> Path:
     while Path("runs", f"{stem}-{number}").exists():
         number += 1
     return Path("runs", f"{stem}-{number}")
-
-
-def _refuse_taken(run: Path) -> None:
-    if run.is_dir() and any(run.iterdir()):
-        raise GanzooError(f"{run} is not empty; choose another --out, or go on with it by --resume {run}")
-    if run.exists() and not run.is_dir():
-        raise GanzooError(f"{run} is a file; choose another --out")
 
 
 def _save_preview(game: Game, path: Path) -> None:

@@ -47,11 +47,11 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def require_empty(folder: Path) -> None:
-    """Refuse a folder that holds something, or is a file."""
+def require_empty(folder: Path, otherwise: str = "") -> None:
+    """Refuse a folder that holds something, or is a file. otherwise: what else can be done about a full one."""
     if folder.is_dir() and any(folder.iterdir()):
-        raise GanzooError(f"{folder} is not empty; choose another --out")
-    if folder.is_file():
+        raise GanzooError(f"{folder} is not empty; choose another --out{otherwise}")
+    if folder.exists() and not folder.is_dir():
         raise GanzooError(f"{folder} is a file; choose another --out")
 
 
