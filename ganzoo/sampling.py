@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from ganzoo.writing import new_file, new_folder, require_empty
 from ganzoo.zoo import Model, save_grid, to_images, weights_file
 
 FRAMES = 16
-FRAME_MILLISECONDS = 60
+"""From one sample to the next."""
+FRAMES_PER_SECOND = 16
 SMALLEST_WALK = 128
+MOVING = (".gif", ".mp4")
 
 
 def save_samples(
@@ -28,17 +31,19 @@ def save_samples(
     labels: Sequence[str | int] = (),
     truncation: float = 1.0,
     points: int | None = None,
+    fps: int | None = None,
     mixed: int | None = None,
 ) -> Path:
     """Write samples of a model where ``out`` says how, and return where.
 
     ``.png``: a grid of ``n`` (64), replacing an older file. A folder, which must be empty or new:
-    ``00000.png``, … one file per sample. ``.gif``: a closed walk through ``points`` (8) samples, 16 frames each.
+    ``00000.png``, … one file per sample. ``.gif`` or ``.mp4``: a closed walk through ``points`` (8) samples, 16
+    frames each, ``fps`` (16) of them a second.
     mixed: a table of that many samples' styles with as many others', as a ``.png``.
     labels: class names or numbers, taken in turn; drawn if left out, in a grid with a column for each.
     """
     form = _form(out)
-    _refuse_mixture(form, n, points)
+    _refuse_mixture(form, n, points, fps)
     options: dict[str, Any] = {"seed": seed, "truncation": truncation}
     if mixed is not None:
         if form != ".png" or n is not None or labels:
@@ -46,10 +51,11 @@ def save_samples(
                 "--style-mix makes one table of drawn samples; let --out end in .png, without -n or --label"
             )
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
-    if form == ".gif":
+    if form in MOVING:
         points = 8 if points is None else points
         label = _in_turn(labels, points, times=FRAMES)
-        return _save_walk(model.interpolate(points, FRAMES, label=label, **options), Path(out))
+        walk = model.interpolate(points, FRAMES, label=label, **options)
+        return _save_walk(walk, Path(out), form, fps or FRAMES_PER_SECOND)
     n = 64 if n is None else n
     options["label"] = _in_turn(labels, n)
     if form == ".png":
@@ -69,16 +75,22 @@ def default_out(name_or_path: str | Path, seed: int, *, walk: bool) -> Path:
 
 def _form(out: str | Path) -> str:
     suffix = "" if str(out).endswith(("/", "\\")) or Path(out).is_dir() else Path(out).suffix.lower()
-    if suffix not in ("", ".png", ".gif"):
-        raise GanzooError(f"--out {out}: end it in .png for a grid, .gif for a walk, or / for a folder of images")
+    if suffix not in ("", ".png", *MOVING):
+        raise GanzooError(
+            f"--out {out}: end it in .png for a grid, .gif or .mp4 for a walk, or / for a folder of images"
+        )
+    if suffix == ".mp4" and find_spec("av") is None:
+        raise GanzooError(
+            "writing an .mp4 needs PyAV; install it by: pip install 'torch-ganzoo[video]', or let --out end in .gif"
+        )
     return suffix
 
 
-def _refuse_mixture(form: str, n: int | None, points: int | None) -> None:
-    if points is not None and form != ".gif":
-        raise GanzooError("an interpolation is a moving picture; let --out end in .gif")
-    if n is not None and form == ".gif":
-        raise GanzooError("a .gif walks through samples; say how many with --interpolate instead of -n")
+def _refuse_mixture(form: str, n: int | None, points: int | None, fps: int | None) -> None:
+    if (points or fps) and form not in MOVING:
+        raise GanzooError("--interpolate and --fps make a moving picture; let --out end in .gif or .mp4")
+    if n is not None and form in MOVING:
+        raise GanzooError(f"a {form} walks through samples; say how many with --interpolate instead of -n")
 
 
 def _in_turn(labels: Sequence[str | int], n: int, times: int = 1) -> list[str | int] | None:
@@ -95,12 +107,31 @@ def _save_folder(batches: Iterable[Tensor], folder: Path) -> Path:
     return folder
 
 
-def _save_walk(images: Tensor, path: Path) -> Path:
-    factor = -(-SMALLEST_WALK // images.shape[-1])
-    first, *rest = [
-        frame.resize((frame.width * factor, frame.height * factor), Image.Resampling.NEAREST)
-        for frame in to_images(images)
-    ]
+def _save_walk(images: Tensor, path: Path, form: str, fps: int) -> Path:
+    frames = [_enlarged(frame) for frame in to_images(images)]
     with new_file(path) as temporary:
-        first.save(temporary, format="GIF", save_all=True, append_images=rest, duration=FRAME_MILLISECONDS, loop=0)
+        if form == ".mp4":
+            _write_mp4(frames, temporary, fps)
+        else:
+            timing: dict[str, Any] = {"duration": 1000 / fps, "loop": 0}
+            frames[0].save(temporary, format="GIF", save_all=True, append_images=frames[1:], **timing)
     return path
+
+
+def _enlarged(frame: Image.Image) -> Image.Image:
+    """A frame in whole multiples of its pixels, and with even sides, which video codecs demand."""
+    factor = -(-SMALLEST_WALK // frame.width)
+    factor += factor * frame.width % 2 or factor * frame.height % 2
+    return frame.resize((frame.width * factor, frame.height * factor), Image.Resampling.NEAREST)
+
+
+def _write_mp4(frames: Sequence[Image.Image], path: Path, fps: int) -> None:
+    import av
+
+    with av.open(str(path), "w", format="mp4") as file:
+        stream: Any = file.add_stream("libx264", rate=fps, options={"crf": "18"})
+        stream.width, stream.height = frames[0].size
+        stream.pix_fmt = "yuv420p"  # what every player shows
+        for frame in frames:
+            file.mux(stream.encode(av.VideoFrame.from_image(frame.convert("RGB"))))
+        file.mux(stream.encode())

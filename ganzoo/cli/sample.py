@@ -13,8 +13,9 @@ import click
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
 @click.option("--label", "labels", multiple=True, metavar="NAME", help="A class; several are taken in turn.")
 @click.option("--truncation", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more typical.")
-@click.option("--out", metavar="FILE|DIR", help="grid.png, walk.gif or a folder; <model>-seed<seed>.png if left out.")
-@click.option("--interpolate", type=click.IntRange(2), metavar="N", help="A walk through N samples, as a .gif.")
+@click.option("--out", metavar="FILE|DIR", help="grid.png, walk.gif, walk.mp4 or a folder; <model>-seed<seed>.png.")
+@click.option("--interpolate", type=click.IntRange(2), metavar="N", help="A walk through N samples: a .gif or .mp4.")
+@click.option("--fps", type=click.IntRange(1, 60), help="Frames a second of a walk: 16 if left out.")
 @click.option("--style-mix", type=click.IntRange(1), metavar="N", help="A table of N samples' styles with N others'.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 def command(
@@ -25,6 +26,7 @@ def command(
     truncation: float,
     out: str | None,
     interpolate: int | None,
+    fps: int | None,
     style_mix: int | None,
     device: str,
 ) -> None:
@@ -35,6 +37,7 @@ def command(
     ganzoo sample runs/cgan-mnist-10k-1 --label 3 --label 7 --out threes-and-sevens.png
     ganzoo sample runs/dcgan-cats-1 -n 5000 --seed 1 --out cats/
     ganzoo sample runs/dcgan-cats-1 --interpolate 8 --out walk.gif
+    ganzoo sample runs/dcgan-cats-1 --interpolate 20 --fps 24 --out walk.mp4
     ganzoo sample runs/stylegan2-faces-1 --style-mix 6 --truncation 0.7 --out table.png
     """
     from ganzoo.sampling import default_out, save_samples
@@ -44,5 +47,5 @@ def command(
     loaded = load(model).to(pick_device(device))
     place = out or default_out(model, seed, walk=interpolate is not None)
     options: dict[str, Any] = {"labels": labels, "truncation": truncation, "points": interpolate, "mixed": style_mix}
-    written = save_samples(loaded, place, n=n, seed=seed, **options)
+    written = save_samples(loaded, place, n=n, seed=seed, fps=fps, **options)
     click.echo(written)

@@ -1,10 +1,12 @@
 """``ganzoo sample``"""
 
+import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from ganzoo.sampling import default_out, save_samples
+from ganzoo.sampling import _save_walk, default_out, save_samples
 from ganzoo.zoo import to_images
 
 
@@ -63,6 +65,36 @@ def test_walk_loops_with_16_frames_a_point(cli, tiny_model_dir):
     assert walk.n_frames == 48 and walk.info["loop"] == 0 and walk.size == (128, 128)
 
 
+def test_walk_as_a_film_shows_the_same_frames(cli, tiny_model_dir, tiny_model):
+    arguments = ["--interpolate", 2, "--fps", 8, "--seed", 3]
+    assert cli("sample", tiny_model_dir, *arguments, "--out", "walk.mp4").out == "walk.mp4\n"
+    with av.open("walk.mp4") as film:
+        stream = film.streams.video[0]
+        assert stream.average_rate == 8 and stream.codec_context.pix_fmt == "yuv420p"
+        frames = [frame.to_ndarray(format="gray") for frame in film.decode(stream)]
+    walk = to_images(tiny_model.interpolate(2, 16, seed=3))
+    assert len(frames) == 32 and frames[0].shape == (128, 128)
+    for frame, expected in zip(frames, walk, strict=True):
+        assert np.abs(frame[4::8, 4::8].astype(int) - np.asarray(expected, int)).mean() < 12
+
+
+def test_fps_is_a_gifs_pace_too(cli, tiny_model_dir):
+    cli("sample", tiny_model_dir, "--interpolate", 2, "--fps", 25, "--out", "walk.gif")
+    assert Image.open("walk.gif").info["duration"] == 40
+
+
+def test_film_of_odd_sides_is_made_even(tmp_path):
+    path = _save_walk(torch.zeros(2, 3, 129, 129), tmp_path / "odd.mp4", ".mp4", 4)
+    with av.open(str(path)) as film:
+        assert [(frame.width, frame.height) for frame in film.decode(video=0)] == [(258, 258)] * 2
+
+
+def test_film_without_pyav_names_what_to_install(cli, tiny_model_dir, folder, monkeypatch):
+    monkeypatch.setattr("ganzoo.sampling.find_spec", lambda name: None)
+    said = cli("sample", tiny_model_dir, "--interpolate", 2, "--out", "walk.mp4").sentence()
+    assert "pip install 'torch-ganzoo[video]'" in said and list(folder.iterdir()) == []
+
+
 def test_default_name_says_model_and_seed(cli, tiny_model_dir):
     assert cli("sample", tiny_model_dir, "-n", 1, "--seed", 8).out == "tiny-seed8.png\n"
     assert cli("sample", tiny_model_dir, "--interpolate", 2).out == "tiny-seed0.gif\n"
@@ -100,7 +132,9 @@ def test_walk_takes_labels(conditional_model):
     "arguments, expected",
     [
         (["--out", "x.jpg"], ".png for a grid"),
-        (["--out", "x.png", "--interpolate", 4], "let --out end in .gif"),
+        (["--out", "x.png", "--interpolate", 4], "let --out end in .gif or .mp4"),
+        (["--out", "x.png", "--fps", 4], "let --out end in .gif or .mp4"),
+        (["--out", "x.mp4", "-n", 4], "--interpolate instead of -n"),
         (["--out", "x.gif", "-n", 4], "--interpolate instead of -n"),
         (["--label", "cat"], "trained without labels"),
         (["--out", "taken/x.png"], "cannot write taken/x.png"),
