@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganzoo.augmenting import augment
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
     from ganzoo.run import train
@@ -21,6 +22,7 @@ _PLACES = {
     "GanzooError": "errors",
     "Model": "zoo",
     "UnknownName": "errors",
+    "augment": "augmenting",
     "create": "zoo",
     "list_models": "zoo",
     "list_variants": "variants",
@@ -33,6 +35,7 @@ __all__ = [
     "GanzooError",
     "Model",
     "UnknownName",
+    "augment",
     "create",
     "list_models",
     "list_variants",

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
-from ganzoo.writing import new_file, new_folder, require_empty
+from ganzoo.writing import new_file, new_folder
 from ganzoo.zoo import Model, save_grid, to_images, weights_file
 
 FRAMES = 16
@@ -61,8 +61,15 @@ def save_samples(
     if form == ".png":
         columns = len(labels) if len(labels) > 1 else None
         return save_grid(model.sample(n, **options), out, columns=columns)
-    require_empty(Path(out))
-    return _save_folder(model.batches(n, **options), Path(out))
+    with new_folder(out) as folder:
+        write_images(model.batches(n, **options), folder)
+    return Path(out)
+
+
+def write_images(batches: Iterable[Tensor], folder: Path) -> None:
+    """Images in [-1, 1] as ``00000.png``, ``00001.png``, …, a batch at a time."""
+    for i, image in enumerate(chain.from_iterable(map(to_images, batches))):
+        image.save(folder / f"{i:05d}.png")
 
 
 def default_out(name_or_path: str | Path, seed: int, *, walk: bool) -> Path:
@@ -98,13 +105,6 @@ def _in_turn(labels: Sequence[str | int], n: int, times: int = 1) -> list[str | 
     if not labels:
         return None
     return list(chain.from_iterable([label] * times for label in islice(cycle(labels), max(n, 0))))
-
-
-def _save_folder(batches: Iterable[Tensor], folder: Path) -> Path:
-    with new_folder(folder) as temporary:
-        for i, image in enumerate(chain.from_iterable(to_images(batch) for batch in batches)):
-            image.save(temporary / f"{i:05d}.png")
-    return folder
 
 
 def _save_walk(images: Tensor, path: Path, form: str, fps: int) -> Path:

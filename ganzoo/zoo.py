@@ -155,6 +155,17 @@ class Model:
         labels = self._labels(label, points * frames)
         return self.game.interpolate(points, frames, seed=seed, labels=labels, truncation=truncation).cpu()
 
+    def class_number(self, label: str | int) -> int:
+        """The position of a class by its name or number; raises UnknownName."""
+        names = self.classes
+        if isinstance(label, str) and label in names:
+            return names.index(label)
+        # Where classes are called by numbers, "1" is a name and not a position.
+        position = isinstance(label, int) or not any(name.isdecimal() for name in names)
+        if position and str(label).isdecimal() and int(label) < len(names):
+            return int(label)
+        raise UnknownName("label", str(label), names)
+
     def to(self, device: str | torch.device) -> Model:
         """Move the networks; samples still arrive on the CPU."""
         self.game.to(device)
@@ -173,17 +184,7 @@ class Model:
         each = [label] * n if isinstance(label, str | int) else list(label)
         if len(each) != n:
             raise GanzooError(f"{len(each)} labels were given for {n} images; give one, or one for each image")
-        return torch.tensor([self._class_number(item) for item in each])
-
-    def _class_number(self, label: str | int) -> int:
-        names = self.classes
-        if isinstance(label, str) and label in names:
-            return names.index(label)
-        # Where classes are called by numbers, "1" is a name and not a position.
-        position = isinstance(label, int) or not any(name.isdecimal() for name in names)
-        if position and str(label).isdecimal() and int(label) < len(names):
-            return int(label)
-        raise UnknownName("label", str(label), names)
+        return torch.tensor([self.class_number(item) for item in each])
 
 
 def save(model: Model, folder: str | Path, *, full: dict[str, Tensor] | None = None) -> Path:
