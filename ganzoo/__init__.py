@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ganzoo.augmenting import augment
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
+    from ganzoo.projecting import project
     from ganzoo.run import train
     from ganzoo.variants import list_variants
     from ganzoo.zoo import Model, create, list_models, load, save
@@ -27,6 +28,7 @@ _PLACES = {
     "list_models": "zoo",
     "list_variants": "variants",
     "load": "zoo",
+    "project": "projecting",
     "resolve": "config",
     "save": "zoo",
     "train": "run",
@@ -40,6 +42,7 @@ __all__ = [
     "list_models",
     "list_variants",
     "load",
+    "project",
     "resolve",
     "save",
     "train",

@@ -8,10 +8,12 @@ from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
+from ganzoo.latents import read_latents
 from ganzoo.writing import new_file, new_folder
 from ganzoo.zoo import Model, save_grid, to_images, weights_file
 
@@ -33,13 +35,15 @@ def save_samples(
     points: int | None = None,
     fps: int | None = None,
     mixed: int | None = None,
+    latents: Sequence[str | Path] = (),
 ) -> Path:
     """Write samples of a model where ``out`` says how, and return where.
 
     ``.png``: a grid of ``n`` (64), replacing an older file. A folder, which must be empty or new:
     ``00000.png``, … one file per sample. ``.gif`` or ``.mp4``: a closed walk through ``points`` (8) samples, 16
     frames each, ``fps`` (16) of them a second.
-    mixed: a table of that many samples' styles with as many others', as a ``.png``.
+    mixed: a table of that many samples' styles with as many others', as a ``.png``. latents: files of them, whose
+    images are made instead of samples.
     labels: class names or numbers, taken in turn; drawn if left out, in a grid with a column for each.
     """
     form = _form(out)
@@ -51,19 +55,20 @@ def save_samples(
                 "--style-mix makes one table of drawn samples; let --out end in .png, without -n or --label"
             )
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
+    if latents:
+        if form in MOVING or n is not None or labels:
+            raise GanzooError(
+                "--latent makes the images of its files; let --out be a .png or a folder, without -n or --label"
+            )
+        return _save_images([model.render(*read_latents(latents, model.config.name))], Path(out), form)
     if form in MOVING:
         points = 8 if points is None else points
         label = _in_turn(labels, points, times=FRAMES)
         walk = model.interpolate(points, FRAMES, label=label, **options)
         return _save_walk(walk, Path(out), form, fps or FRAMES_PER_SECOND)
     n = 64 if n is None else n
-    options["label"] = _in_turn(labels, n)
-    if form == ".png":
-        columns = len(labels) if len(labels) > 1 else None
-        return save_grid(model.sample(n, **options), out, columns=columns)
-    with new_folder(out) as folder:
-        write_images(model.batches(n, **options), folder)
-    return Path(out)
+    batches = model.batches(n, label=_in_turn(labels, n), **options)
+    return _save_images(batches, Path(out), form, columns=len(labels) if len(labels) > 1 else None)
 
 
 def write_images(batches: Iterable[Tensor], folder: Path) -> None:
@@ -105,6 +110,14 @@ def _in_turn(labels: Sequence[str | int], n: int, times: int = 1) -> list[str | 
     if not labels:
         return None
     return list(chain.from_iterable([label] * times for label in islice(cycle(labels), max(n, 0))))
+
+
+def _save_images(batches: Iterable[Tensor], path: Path, form: str, columns: int | None = None) -> Path:
+    if form == ".png":
+        return save_grid(torch.cat(list(batches)), path, columns=columns)
+    with new_folder(path) as folder:
+        write_images(batches, folder)
+    return path
 
 
 def _save_walk(images: Tensor, path: Path, form: str, fps: int) -> Path:

@@ -34,18 +34,19 @@ def translate_files(
     Images of a size that the generator takes keep it; others are brought to the model's resolution by ``fit``
     (crop, pad, stretch), all of them to ``resolution`` if it is given. compare: input and output side by side.
     """
-    files = list(_files(sources))
+    files = list(image_files(sources))
     # Before any image is read: a model that does not translate says so.
     model.translate(torch.zeros(1, model.config.image_channels, *[model.config.resolution] * 2), direction=direction)
     with new_folder(out) as folder:
-        for name, file in zip(_names(files), files, strict=True):
-            given = _opened(model, file, resolution, fit)
+        for name, file in zip(png_names(files), files, strict=True):
+            given = open_image(model, file, resolution, fit)
             images = [*([given] if compare else []), model.translate(given, direction=direction, seed=seed)]
             to_images(torch.cat(images, 3))[0].save(folder / name)
     return Path(out)
 
 
-def _files(sources: Sequence[str | Path]) -> Iterator[Path]:
+def image_files(sources: Sequence[str | Path]) -> Iterator[Path]:
+    """Image files, and those of folders; raises GanzooError where there are none."""
     for source in map(Path, sources):
         if not source.exists():
             raise GanzooError(f"there is no image or folder {source}")
@@ -57,7 +58,7 @@ def _files(sources: Sequence[str | Path]) -> Iterator[Path]:
         yield from found
 
 
-def _names(files: Sequence[Path]) -> list[str]:
+def png_names(files: Sequence[Path]) -> list[str]:
     """File names for the results, numbered where several would be the same."""
     stems, taken = Counter(file.stem for file in files), Counter[str]()
     names = []
@@ -67,7 +68,7 @@ def _names(files: Sequence[Path]) -> list[str]:
     return names
 
 
-def _opened(model: Model, file: Path, resolution: int | None, fit: str) -> torch.Tensor:
+def open_image(model: Model, file: Path, resolution: int | None, fit: str) -> torch.Tensor:
     """An image file as the model takes it, (1, C, H, W) in [-1, 1]; gray is copied to colour and colour made gray."""
     try:
         image = to_eight_bits(decode(file.read_bytes()))

@@ -155,9 +155,26 @@ class Model:
         labels = self._labels(label, points * frames)
         return self.game.interpolate(points, frames, seed=seed, labels=labels, truncation=truncation).cpu()
 
+    @torch.no_grad()
+    def render(self, latents: Tensor, labels: Tensor | None = None, *, batch_size: int = 64) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1] of latents, as :func:`ganzoo.project` finds them.
+
+        labels: class numbers (n,), for a conditional model. Raises GanzooError for latents of another shape.
+        """
+        expected = self.game.latents(1)[0].shape[1:]
+        if latents.shape[1:] != expected or not len(latents):
+            wanted = ", ".join(map(str, ("n", *expected)))
+            raise GanzooError(f"latents of shape {tuple(latents.shape)} were given; this model's are ({wanted})")
+        labels = torch.zeros(len(latents), dtype=torch.long) if labels is None else labels
+        device = next(self.game.parameters()).device
+        rows = zip(latents.to(device).split(batch_size), labels.to(device).split(batch_size), strict=True)
+        return torch.cat([self.game.rendered(*batch).clamp(-1, 1).cpu() for batch in rows]).contiguous()
+
     def class_number(self, label: str | int) -> int:
-        """The position of a class by its name or number; raises UnknownName."""
+        """The position of a class by its name or number; raises GanzooError if there is none such."""
         names = self.classes
+        if not names:
+            raise GanzooError(f"this {self.config.name} was trained without labels; leave the label out")
         if isinstance(label, str) and label in names:
             return names.index(label)
         # Where classes are called by numbers, "1" is a name and not a position.
@@ -179,8 +196,6 @@ class Model:
     def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:
         if label is None:
             return None
-        if not self.classes:
-            raise GanzooError(f"this {self.config.name} was trained without labels; leave the label out")
         each = [label] * n if isinstance(label, str | int) else list(label)
         if len(each) != n:
             raise GanzooError(f"{len(each)} labels were given for {n} images; give one, or one for each image")

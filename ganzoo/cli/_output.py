@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from ganzoo.words import plural
+
 
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
@@ -51,6 +53,6 @@ def _plain_lines() -> Callable[[str, int, int], None]:
     def progress(stage: str, done: int, total: int) -> None:
         if stage not in announced:
             announced.add(stage)
-            click.echo(f"{stage}: {total:,} {'bytes' if stage.startswith('downloading') else 'images'}", err=True)
+            click.echo(f"{stage}: {plural(total, 'byte' if stage.startswith('downloading') else 'image')}", err=True)
 
     return progress

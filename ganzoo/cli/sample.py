@@ -17,6 +17,9 @@ import click
 @click.option("--interpolate", type=click.IntRange(2), metavar="N", help="A walk through N samples: a .gif or .mp4.")
 @click.option("--fps", type=click.IntRange(1, 60), help="Frames a second of a walk: 16 if left out.")
 @click.option("--style-mix", type=click.IntRange(1), metavar="N", help="A table of N samples' styles with N others'.")
+@click.option(
+    "--latent", "latents", multiple=True, metavar="FILE", help="Its image; `ganzoo project` writes such files."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 def command(
     model: str,
@@ -28,6 +31,7 @@ def command(
     interpolate: int | None,
     fps: int | None,
     style_mix: int | None,
+    latents: tuple[str, ...],
     device: str,
 ) -> None:
     """Make images with MODEL, a run's folder, a model directory or a name of `ganzoo list --kind models`.
@@ -39,6 +43,7 @@ def command(
     ganzoo sample runs/dcgan-cats-1 --interpolate 8 --out walk.gif
     ganzoo sample runs/dcgan-cats-1 --interpolate 20 --fps 24 --out walk.mp4
     ganzoo sample runs/stylegan2-faces-1 --style-mix 6 --truncation 0.7 --out table.png
+    ganzoo sample runs/stylegan2-faces-1 --latent projected/me.safetensors --out me.png
     """
     from ganzoo.sampling import default_out, save_samples
     from ganzoo.training.machine import pick_device
@@ -47,5 +52,5 @@ def command(
     loaded = load(model).to(pick_device(device))
     place = out or default_out(model, seed, walk=interpolate is not None)
     options: dict[str, Any] = {"labels": labels, "truncation": truncation, "points": interpolate, "mixed": style_mix}
-    written = save_samples(loaded, place, n=n, seed=seed, fps=fps, **options)
+    written = save_samples(loaded, place, n=n, seed=seed, fps=fps, latents=latents, **options)
     click.echo(written)

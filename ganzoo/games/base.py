@@ -78,6 +78,18 @@ class Game(nn.Module):
             "this model makes images from images, not from noise; use `ganzoo translate MODEL IMAGES --out DIR`"
         )
 
+    def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What :meth:`rendered` takes, of ``n`` samples: latents (n, …) and labels (n,), on the CPU."""
+        raise GanzooError("this model makes images from images; it has no latents, which noise is made into images by")
+
+    def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Images (n, C, H, W) of latents, with gradients; about in [-1, 1]."""
+        raise NotImplementedError
+
+    def bounded(self, latents: Tensor) -> Tensor:
+        """The nearest latents that samples may have."""
+        return latents
+
     def interpolate(self, points: int, frames: int, *args: Any, **options: Any) -> Tensor:
         """Images (points · frames, C, H, W) in [-1, 1] on a closed walk through ``points`` samples."""
         return self.sample(points)

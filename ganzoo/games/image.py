@@ -103,6 +103,24 @@ class ImageGame(Game):
         with random.drawing_from(random.Samples([(seed, points)] * len(path))):
             return self._generate(path, drawn.repeat_interleave(frames) if labels is None else labels, truncation)
 
+    def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        with random.drawing_from(random.Samples([(seed, i) for i in range(n)])):
+            z, drawn = self._drawn(n)
+        return z, drawn if labels is None else labels
+
+    def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
+        # Always the same noise inside the generator: a latent means one image.
+        with random.drawing_from(random.Samples([(0, 0)] * len(latents))):
+            return self.generator(latents, labels if self.num_classes else None)
+
+    def bounded(self, latents: Tensor) -> Tensor:
+        """Latents within the distribution's bounds, or no longer than all but 0.2 % of normal ones are."""
+        if self.latent.distribution == "normal":
+            longest = math.sqrt(self.latent.size) + 2
+            return latents * (longest / latents.norm(dim=1, keepdim=True)).clamp(max=1)
+        bound = 1.0 if self.latent.distribution == "uniform" else self.latent.bound
+        return latents.clamp(-bound, bound)
+
     def _drawn(self, n: int) -> tuple[Tensor, Tensor]:
         """Latents and labels."""
         return draw_latents(self.latent, n), (random.uniform(n) * self.num_classes).long()

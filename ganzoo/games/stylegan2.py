@@ -76,6 +76,20 @@ class StyleGAN2Game(ImageGame):
         return self.generator(self.generator.styles(z, labels, truncation))
 
     @torch.no_grad()
+    def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Styles (n, style_size), one for all layers, in place of the latents they are made of."""
+        z, labels = super().latents(n, seed=seed, labels=labels)
+        device = self.generator.mean_style.device
+        return self.generator.mapping(z.to(device), labels.to(device) if self.num_classes else None).cpu(), labels
+
+    def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
+        return super().rendered(latents[:, None].expand(-1, self.generator.layers, -1), labels)
+
+    def bounded(self, latents: Tensor) -> Tensor:
+        """Styles are anywhere."""
+        return latents
+
+    @torch.no_grad()
     def style_mix(self, n: int, *, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """A table of mixtures, ((n + 1)², C, H, W): first layers' styles from the left, the rest from the top."""
         with random.drawing_from(random.Samples([(seed, i) for i in range(2 * n)])):
