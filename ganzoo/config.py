@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -127,7 +128,7 @@ class Resolved:
 
 
 def resolve(
-    variant: str | Mapping[str, Any],
+    variant: str | Path | Mapping[str, Any],
     *,
     family: str | None = None,
     preset: str | None = None,
@@ -139,7 +140,7 @@ def resolve(
     dataset: values the data decides (image_channels, classes). overrides: dotted keys to values.
     Raises GanzooError naming the key that is wrong and the ones that are allowed.
     """
-    layers = dict(read_variant(variant) if isinstance(variant, str) else variant)
+    layers = dict(read_variant(str(variant)) if isinstance(variant, str | Path) else variant)
     name = str(layers.get("name", variant))
     presets, machines = layers.pop("presets", None) or {}, layers.pop("machine_presets", None) or {}
     if preset is not None and preset not in machines:

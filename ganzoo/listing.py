@@ -19,7 +19,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, NETWORKS, PENALTIES, Registry
-from ganzoo.variants import list_variants, read_variant
+from ganzoo.variants import is_variant_file, list_variants, read_variant
 from ganzoo.weights import bundled_models
 
 SEE = re.compile(r"See :func:`(\w+)`[.;]?")
@@ -45,16 +45,17 @@ def describe(
     preset: str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything known of a name of any kind, or of a model's path.
+    """Everything known of a name of any kind, or of the path of a model or of a variant's YAML file.
 
     kind: which one, where several are called so; the rest: what a variant meets. Raises UnknownName.
     """
     kinds = [each for each in KINDS if name in KINDS[each].names()]
     if kind is not None and kind not in kinds:
         raise UnknownName(KINDS[kind].singular, name, KINDS[kind].names())
-    if not kinds and not Path(name).exists():
+    own = is_variant_file(name)
+    if not kinds and not own and not Path(name).exists():
         raise UnknownName("name", name, {known for each in KINDS.values() for known in each.names()})
-    chosen = kind or (kinds[0] if kinds else "models")
+    chosen = kind or (kinds[0] if kinds else "variants" if own else "models")
     facts = {"kind": KINDS[chosen].singular, "name": name, "also": [each for each in kinds if each != chosen]}
     given = {"dataset": dataset, "preset": preset, "overrides": overrides}
     given = {key: value for key, value in given.items() if value}

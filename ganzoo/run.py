@@ -43,7 +43,7 @@ from ganzoo.zoo import Model, save, save_grid
 
 
 def train(
-    variant: str | None = None,
+    variant: str | Path | Mapping[str, Any] | None = None,
     *,
     dataset: str | Path | None = None,
     preset: str | None = None,
@@ -69,15 +69,16 @@ def train(
 ) -> Path:
     """Train a variant on a data set and return the run's folder, which :func:`ganzoo.load` reads.
 
-    dataset: a name or a path. steps: the total, also when resuming; minutes instead fixes the total from a
-    measured rate. stop_at: leave a resumable run early, its schedules still spanning ``steps``. overrides:
-    configuration values by dotted key. hooks: further actions between steps; they see the trainer and must
-    not change it. On resuming, all but ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out
-    or be as they were. Raises GanzooError for anything that cannot be done, Diverged if a loss stops being
-    finite, Interrupted after a signal.
+    variant: a name, the path of a YAML file, or a mapping such as those files hold. dataset: a name or a path.
+    steps: the total, also when resuming; minutes instead fixes the total from a measured rate. stop_at: leave a
+    resumable run early, its schedules still spanning ``steps``. overrides: configuration values by dotted key.
+    hooks: further actions between steps; they see the trainer and must not change it. On resuming, all but
+    ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError
+    for anything that cannot be done, Diverged if a loss stops being finite, Interrupted after a signal.
     """
     request = Request(
-        variant, str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
+        str(variant) if isinstance(variant, Path) else variant,
+        str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
         precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
     )  # fmt: skip
     with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():

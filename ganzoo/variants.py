@@ -20,8 +20,15 @@ def list_variants(pattern: str = "*") -> list[str]:
     return sorted(name for name in variant_files() if fnmatch(name, pattern))
 
 
+def is_variant_file(name: str) -> bool:
+    """Whether a variant's name is a path to somebody's own YAML file."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def read_variant(name: str) -> dict[str, Any]:
-    """The YAML of a variant as written, unvalidated; raises UnknownName."""
+    """The YAML of a variant, or of a file of the user's, as written, unvalidated; raises UnknownName."""
+    if is_variant_file(name):
+        return read_yaml(Path(name).expanduser())
     files = variant_files()
     if name not in files:
         raise UnknownName("variant", name, files)
@@ -39,6 +46,8 @@ def variant_files() -> dict[str, Path]:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping from a file; raises GanzooError naming the file and line of a mistake."""
+    if not path.is_file():
+        raise GanzooError(f"there is no file {path}")
     try:
         value = parse_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,18 @@ FORMAT = 1
 
 
 def create(
-    variant: str, *, resolution: int | None = None, image_channels: int | None = None, seed: int = 0, **overrides: Any
+    variant: str | Path | Mapping[str, Any],
+    *,
+    resolution: int | None = None,
+    image_channels: int | None = None,
+    seed: int = 0,
+    **overrides: Any,
 ) -> Game:
     """A variant's game with untrained networks, e.g. ``create("dcgan", resolution=64).generator``.
 
-    overrides: configuration values by dotted key, with ``__`` for the dot: ``schedule__batch_size=32``;
-    ``classes=["cat", "dog"]`` for conditional variants. Raises GanzooError for what the variant cannot do.
+    variant: a name, the path of a YAML file, or a mapping such as those files hold. overrides: configuration
+    values by dotted key, with ``__`` for the dot: ``schedule__batch_size=32``; ``classes=["cat", "dog"]`` for
+    conditional variants. Raises GanzooError for what the variant cannot do.
     """
     values = {key.replace("__", "."): value for key, value in overrides.items()}
     given = {"resolution": resolution, "image_channels": image_channels}

@@ -1,4 +1,4 @@
-"""What commands print: aligned tables and progress for people, JSON for programs."""
+"""What commands print: aligned tables for people, JSON for programs, progress while it takes long."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-
-from ganzoo.words import plural
 
 
 def print_json(value: Any) -> None:
@@ -27,7 +25,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_shown() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on a terminal, a line per stage elsewhere; both on standard error."""
     if not sys.stderr.isatty():
         yield _plain_lines()
@@ -53,6 +51,6 @@ def _plain_lines() -> Callable[[str, int, int], None]:
     def progress(stage: str, done: int, total: int) -> None:
         if stage not in announced:
             announced.add(stage)
-            click.echo(f"{stage}: {plural(total, 'byte' if stage.startswith('downloading') else 'image')}", err=True)
+            click.echo(f"{stage}: {total:,} {'bytes' if stage.startswith('downloading') else 'images'}", err=True)
 
     return progress

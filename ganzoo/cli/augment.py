@@ -24,12 +24,12 @@ def command(
     ganzoo train acgan --dataset synthetic/
     """
     from ganzoo.augmenting import augment
-    from ganzoo.cli._output import progress_bar
+    from ganzoo.cli._output import progress_shown
     from ganzoo.training.machine import pick_device
     from ganzoo.zoo import load
 
     loaded = load(model).to(pick_device(device))
-    with progress_bar() as progress:
+    with progress_shown() as progress:
         made = augment(
             loaded, out, per_class=per_class, labels=labels, seed=seed, truncation=truncation, progress=progress
         )

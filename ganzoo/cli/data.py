@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ganzoo.cli._output import print_json, print_table, progress_bar
+from ganzoo.cli._output import print_json, print_table, progress_shown
 
 KINDS = ("images", "pairs", "unpaired")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -76,7 +76,7 @@ def prepare(
     """
     from ganzoo.data.prepare import prepare as prepare_dataset
 
-    with progress_bar() as progress:
+    with progress_shown() as progress:
         packs = prepare_dataset(
             name,
             source=source,
@@ -107,7 +107,7 @@ def check(path: str, kind: str | None, as_json: bool) -> None:
     """
     from ganzoo.data.check import check as check_images
 
-    with progress_bar() as progress:
+    with progress_shown() as progress:
         report = check_images(path, progress, kind)
     if as_json:
         return print_json(report.as_dict())

@@ -37,14 +37,14 @@ def command(
     ganzoo project runs/wgan-gp-mnist-10k-1 digits/ --features none --steps 200 --out projected/
     ganzoo sample runs/stylegan2-faces-1 --latent projected/me.safetensors --out again.png
     """
-    from ganzoo.cli._output import progress_bar
+    from ganzoo.cli._output import progress_shown
     from ganzoo.projecting import default_features, project_files
     from ganzoo.training.machine import pick_device
     from ganzoo.zoo import load
 
     loaded, features = load(model).to(pick_device(device)), features or default_features()
     search = {"label": label, "steps": steps, "starts": starts, "seed": seed, "features": features}
-    with progress_bar() as progress:
+    with progress_shown() as progress:
         errors = project_files(loaded, images, out, fit=fit, progress=progress, **search)
     for name, error in errors.items():
         click.echo(f"{out.rstrip('/')}/{name}  off by {127.5 * error:.1f} of 255 levels")

@@ -33,7 +33,7 @@ import click
 @click.option("--dry-run", is_flag=True, help="Show what would be trained and stop.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(overrides: tuple[str, ...], dry_run: bool, **options: Any) -> None:
-    """Train VARIANT on a data set; the run's folder gets samples, a report and the model.
+    """Train VARIANT, a name or a .yaml file, on a data set; the run's folder gets samples, a report and the model.
 
     \b
     ganzoo train wgan-gp --dataset mnist-10k --preset cpu --minutes 5

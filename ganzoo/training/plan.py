@@ -28,7 +28,7 @@ UNBOUNDED = 2**40
 class Request:
     """What was asked of a training; None where nothing was said."""
 
-    variant: str | None = None
+    variant: str | Mapping[str, Any] | None = None
     dataset: str | None = None
     preset: str | None = None
     steps: int | None = None
@@ -151,7 +151,8 @@ def family(dataset: str) -> str | None:
 
 def command(request: Request) -> str:
     """The command line that makes a request."""
-    words = ["ganzoo", "train", request.variant or ""]
+    variant = request.variant or ""
+    words = ["ganzoo", "train", variant if isinstance(variant, str) else str(variant["name"])]
     for field in fields(request):
         value = getattr(request, field.name)
         if field.name not in ("variant", "overrides") and value not in (None, False):

@@ -20,6 +20,7 @@ from ganzoo.tensors import read_tensors, save_tensors
 from ganzoo.training.checkpoint import CHECKPOINT
 from ganzoo.training.plan import UNBOUNDED
 from ganzoo.training.trainer import Hook, Trainer
+from ganzoo.variants import read_variant
 
 
 def words(variant: str, **wishes) -> list[str]:
@@ -342,3 +343,30 @@ def test_samples_that_cannot_be_written_do_not_end_a_run(train, monkeypatch, cap
     run = train("gan", steps=4)
     assert (run / "model" / "model.safetensors").is_file()
     assert capsys.readouterr().err.count("samples cannot be written (no space left)") == 1
+
+
+# Variants of the user's own.
+
+
+@pytest.mark.usefixtures("train")
+def test_a_mapping_or_a_file_is_a_variant_too(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = read_variant("gan") | {"name": "my-gan", "title": "My GAN"}
+    Path("my.yaml").write_text(yaml.safe_dump(own))
+    options = {"dataset": "mnist-10k", "steps": 2, "overrides": tiny("gan"), "quiet": True, "device": "cpu"}
+    runs = [ganzoo.train(each, out=f"run-{i}", **options) for i, each in enumerate((own, Path("my.yaml")))]
+    models = [ganzoo.load(run) for run in runs]
+    assert [model.config.name for model in models] == ["my-gan"] * 2
+    assert torch.equal(models[0].sample(2), models[1].sample(2))
+    assert "ganzoo train my.yaml --dataset mnist-10k" in models[1].card and "ganzoo train my-gan" in models[0].card
+    Path("my.yaml").unlink()
+    for run in runs:
+        assert cli("train", "--resume", run, "--steps", 3).code == 0
+    assert same(*(read_tensors(run / CHECKPOINT)[0] for run in runs))
+
+
+def test_files_that_are_no_variant_are_refused(cli, tmp_path):
+    (tmp_path / "list.yaml").write_text("- 1")
+    for file, sentence in (("nowhere.yaml", "there is no file"), ("list.yaml", "must hold a mapping")):
+        for arguments in (["train", tmp_path / file, "--dataset", "mnist-10k"], ["info", tmp_path / file]):
+            assert sentence in cli(*arguments).sentence()
