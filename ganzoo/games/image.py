@@ -79,7 +79,7 @@ class ImageGame(Game):
         """Images (n, C, H, W) in [-1, 1]: samples from ``start`` on of a seed, or the first of each of ``seeds``.
 
         labels: (n,) class numbers; drawn uniformly for a conditional generator if left out.
-        truncation: factor on the latent; below 1 images are more typical and less varied.
+        truncation: below 1 images are more typical and less varied, see :meth:`truncated`.
         """
         streams = [(seed, start + i) for i in range(n)] if seeds is None else [(each, 0) for each in seeds]
         with random.drawing_from(random.Samples(streams)):
@@ -132,19 +132,27 @@ class ImageGame(Game):
         return self.truncated(z.to(device), given, truncation).clamp(-1, 1)
 
     def truncated(self, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
-        """Images of latents drawn towards their mean."""
-        return self.generator(z * truncation, labels)
+        """Images of latents nearer to their mean: normal ones cut off at 2 · ``truncation``, others scaled by it.
+
+        1 leaves them as they are. Brock et al. 2019, section 3.1 (https://arxiv.org/abs/1809.11096).
+        """
+        cut = self.latent.distribution == "normal" and truncation < 1
+        # A latent keeps its rank, so what is drawn anew in the paper moves only a little here.
+        z = _inside(torch.erf(z / math.sqrt(2)), 2 * truncation) if cut else z * truncation
+        return self.generator(z, labels)
 
 
 def draw_latents(latent: Latent, n: int, device: torch.device | str = "cpu") -> Tensor:
     """Latents (n, size) from a variant's distribution."""
     if latent.distribution == "normal":
         return random.normal(n, latent.size, device=device)
-    uniform = random.uniform(n, latent.size, device=device)
-    if latent.distribution == "uniform":
-        return 2 * uniform - 1
-    # The normal distribution's inverse, restricted to [-bound, bound].
-    return math.sqrt(2) * torch.erfinv((2 * uniform - 1) * math.erf(latent.bound / math.sqrt(2)))
+    uniform = 2 * random.uniform(n, latent.size, device=device) - 1
+    return uniform if latent.distribution == "uniform" else _inside(uniform, latent.bound)
+
+
+def _inside(uniform: Tensor, bound: float) -> Tensor:
+    """Uniform numbers in [-1, 1] -> normal ones cut off at ``bound``: the inverse of their distribution."""
+    return math.sqrt(2) * torch.erfinv(uniform * math.erf(bound / math.sqrt(2)))
 
 
 def _spherical(start: Tensor, end: Tensor, share: Tensor) -> Tensor:

@@ -67,6 +67,22 @@ class ConditionalBatchNorm2d(nn.Module):
         return torch.addcmul(_as_map(self.shift[labels]), self.norm(x), _as_map(self.scale[labels]))
 
 
+class VectorBatchNorm2d(nn.Module):
+    """Batch norm whose scale and shift are linear in a vector: (N, C, H, W), (N, size) -> (N, C, H, W).
+
+    Brock et al. 2019, section 3.1 and appendix B (https://arxiv.org/abs/1809.11096).
+    """
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.scale = nn.Linear(size, channels, bias=False)
+        self.shift = nn.Linear(size, channels, bias=False)
+
+    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
+        return torch.addcmul(_as_map(self.shift(vector)), self.norm(x), 1 + _as_map(self.scale(vector)))
+
+
 class ShiftedInstanceNorm2d(nn.Module):
     """Instance norm with the bias of the convolution before it added afterwards, since the norm would cancel it."""
 
@@ -87,18 +103,18 @@ def translation_norm(name: str, channels: int) -> nn.Module:
 class SelfAttention(nn.Module):
     """Attention between all positions of a map, added through a scale that starts at 0; shape-preserving.
 
-    Keys, queries and values have C/8 channels (Zhang et al. 2019, section 3, https://arxiv.org/abs/1805.08318);
-    keys and values are max-pooled by 2.
+    Keys and queries have C/8 channels, values C/``value_share``; keys and values are max-pooled by 2.
+    Zhang et al. 2019, section 3 (https://arxiv.org/abs/1805.08318), where values have C/8 channels too.
     """
 
-    def __init__(self, channels: int, spectral_norm: bool = False):
+    def __init__(self, channels: int, spectral_norm: bool = False, value_share: int = 8):
         super().__init__()
-        inner = max(channels // 8, 1)
+        inner, values = max(channels // 8, 1), max(channels // value_share, 1)
         # Without biases: softmax cancels a key's, and a batch norm further on cancels a value's or an output's.
         self.query = nn.Conv2d(channels, inner, 1, bias=False)
         self.key = nn.Conv2d(channels, inner, 1, bias=False)
-        self.value = nn.Conv2d(channels, inner, 1, bias=False)
-        self.output = nn.Conv2d(inner, channels, 1, bias=False)
+        self.value = nn.Conv2d(channels, values, 1, bias=False)
+        self.output = nn.Conv2d(values, channels, 1, bias=False)
         self.scale = nn.Parameter(torch.zeros(()))
         spectral(self, spectral_norm)
 

@@ -1,4 +1,4 @@
-"""Residual networks of WGAN-GP, SNGAN, SNGAN-projection and SAGAN.
+"""Residual networks of WGAN-GP, SNGAN, SNGAN-projection and SAGAN; BigGAN's are built from their blocks.
 
 Gulrajani et al. 2017 (https://arxiv.org/abs/1704.00028), appendix on CIFAR-10; Miyato et al. 2018
 (https://arxiv.org/abs/1802.05957), tables 4 to 6; Miyato & Koyama 2018 (https://arxiv.org/abs/1802.05637);
@@ -7,6 +7,8 @@ Zhang et al. 2019 (https://arxiv.org/abs/1805.08318).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -36,7 +38,7 @@ class ResNetGenerator(nn.Module):
 
     ``growth`` 1 keeps the width (the CIFAR-10 nets), 2 doubles it at each halving of the size (the larger
     nets); left out, it is 1 up to 32 pixels. ``upsample_before`` is the convolution of a block, 1 or 2, that
-    sees the doubled map. ``attention`` is a map's size, or true for the paper's (see ``attention_size``).
+    sees the doubled map. ``attention`` is a map's size, true or "half" (see ``attention_size``).
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class ResNetGenerator(nn.Module):
         growth: int | None = None,
         norm: str = "batch",
         spectral_norm: bool = False,
-        attention: bool | int = False,
+        attention: bool | int | str = False,
         upsample_before: int = 1,
         init: str = "xavier",
     ):
@@ -59,8 +61,11 @@ class ResNetGenerator(nn.Module):
         attend = attention_size(attention, resolution, sizes)
         self.num_classes = num_classes
         self.project = Project(latent_size, widths[0], base)
-        self.blocks = nn.ModuleList(UpBlock(a, b, norm, num_classes, upsample_before) for a, b in pairwise(widths))
-        self.attentions = _attentions(attend, sizes, widths[1:])
+        normed = partial(norm2d, norm, num_classes=num_classes)
+        self.blocks = nn.ModuleList(
+            UpBlock(a, b, normed, keeps_bias(norm), upsample_before) for a, b in pairwise(widths)
+        )
+        self.attentions = attentions(attend, sizes, widths[1:])
         self.norm = norm2d(norm, widths[-1])  # without labels, as in the authors' SNGAN-projection code
         self.to_image = nn.Conv2d(widths[-1], image_channels, 3, padding=1)
         initialise(self, init)
@@ -79,7 +84,9 @@ class ResNetDiscriminator(nn.Module):
     """Residual down-blocks and a pooled read-out: images (N, C, R, R) in [-1, 1] -> logits (N,).
 
     With classes the logit gains the inner product of the features and the label's embedding (projection,
-    Miyato & Koyama 2018, eq. 3). Other keywords as in the generator; ``pool`` is mean or sum.
+    Miyato & Koyama 2018, eq. 3). Other keywords as in the generator; ``pool`` is mean or sum. A ``wide`` block
+    widens in its first convolution, else where it halves in its second; attention's values have C/``value_share``
+    channels (BigGAN: wide, 2).
     """
 
     def __init__(
@@ -91,9 +98,11 @@ class ResNetDiscriminator(nn.Module):
         growth: int | None = None,
         norm: str = "none",
         spectral_norm: bool = False,
-        attention: bool | int = False,
+        attention: bool | int | str = False,
         pool: str = "sum",
         init: str = "xavier",
+        wide: bool = False,
+        value_share: int = 8,
     ):
         super().__init__()
         if pool not in ("mean", "sum"):
@@ -103,8 +112,10 @@ class ResNetDiscriminator(nn.Module):
         halves = [after < before for before, after in pairwise(sizes)]
         self.pool, self.num_classes = pool, num_classes
         self.blocks = nn.ModuleList([FirstDownBlock(image_channels, widths[0])])
-        self.blocks += [DownBlock(a, b, norm, half) for a, b, half in zip(widths, widths[1:], halves, strict=False)]
-        self.attentions = _attentions(attend, sizes, widths)
+        self.blocks += [
+            DownBlock(a, b, norm, half, wide) for a, b, half in zip(widths, widths[1:], halves, strict=False)
+        ]
+        self.attentions = attentions(attend, sizes, widths, value_share)
         self.to_logit = nn.Linear(widths[-1], 1)
         self.embed = nn.Embedding(num_classes, widths[-1]) if num_classes else None
         initialise(self, init)
@@ -123,32 +134,40 @@ class ResNetDiscriminator(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Pre-activation residual block that doubles the size: (N, in, H, W) -> (N, out, 2H, 2W)."""
+    """Pre-activation residual block that doubles the size: (N, in, H, W) -> (N, out, 2H, 2W).
 
-    def __init__(self, in_channels: int, out_channels: int, norm: str, num_classes: int = 0, upsample_before: int = 1):
+    norm: the normalisation of a map by its width; what conditions it, labels or vectors, is passed on to it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        norm: Callable[[int], nn.Module],
+        bias: bool = False,
+        upsample_before: int = 1,
+    ):
         super().__init__()
         if upsample_before not in (1, 2):
             raise GanzooError(f"upsample_before {upsample_before} is not possible here; use 1 or 2")
-        bias = keeps_bias(norm)
-        self.norm1 = norm2d(norm, in_channels, num_classes)
-        self.norm2 = norm2d(norm, out_channels, num_classes)
+        self.norm1, self.norm2 = norm(in_channels), norm(out_channels)
         self.conv1 = _conv(in_channels, out_channels, bias, UpConv2d if upsample_before == 1 else None)
         self.conv2 = _conv(out_channels, out_channels, bias, UpConv2d if upsample_before == 2 else None)
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         # A 1×1 convolution and nearest upsampling commute; in this order it is four times cheaper.
         shortcut = F.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
-        x = self.conv1(F.relu(_normed(self.norm1, x, labels)))
-        return shortcut + self.conv2(F.relu(_normed(self.norm2, x, labels)))
+        x = self.conv1(F.relu(_normed(self.norm1, x, condition)))
+        return shortcut + self.conv2(F.relu(_normed(self.norm2, x, condition)))
 
 
 class DownBlock(nn.Module):
     """Pre-activation residual block: (N, in, H, W) -> (N, out, H/2, W/2), or the same size."""
 
-    def __init__(self, in_channels: int, out_channels: int, norm: str, half: bool):
+    def __init__(self, in_channels: int, out_channels: int, norm: str, half: bool, wide: bool = False):
         super().__init__()
-        hidden = in_channels if half else out_channels
+        hidden = in_channels if half and not wide else out_channels
         self.norm1 = norm2d(norm, in_channels)
         self.norm2 = norm2d(norm, hidden)
         self.conv1 = _conv(in_channels, hidden, keeps_bias(norm))
@@ -198,15 +217,27 @@ def discriminator_widths(resolution: int, channels: int, growth: int | None) -> 
     return sizes, [channels * min(factor**i, WIDEST) for i in range(len(sizes))]
 
 
-def attention_size(attention: bool | int, resolution: int, sizes: list[int]) -> int:
-    """The size of the map with attention, 0 for none; true: the one nearest to 32 (16 below 64 pixels)."""
+def attention_size(attention: bool | int | str, resolution: int, sizes: list[int]) -> int:
+    """The size of the map with attention, 0 for none.
+
+    true: the one nearest to 32 (16 below 64 pixels), as in SAGAN; "half": half the resolution, as in BigGAN-128.
+    """
     if attention is True:
         target = 32 if resolution >= 64 else 16
         return min(sizes, key=lambda size: abs(size - target))
+    attention = resolution // 2 if attention == "half" else attention
     if attention and attention not in sizes:
         possible = ", ".join(str(size) for size in sorted(set(sizes)))
         raise GanzooError(f"attention at {attention} px is not possible at {resolution} px; use {possible}")
     return int(attention)
+
+
+def attentions(attend: int, sizes: list[int], widths: list[int], value_share: int = 8) -> nn.ModuleList:
+    """One module per block: self-attention after the first block of the wanted size, else the identity."""
+    place = sizes.index(attend) if attend else -1
+    return nn.ModuleList(
+        SelfAttention(width, value_share=value_share) if i == place else nn.Identity() for i, width in enumerate(widths)
+    )
 
 
 def initialise(network: nn.Module, scheme: str) -> None:
@@ -243,14 +274,8 @@ def _conv(
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
 
 
-def _normed(norm: nn.Module, x: Tensor, labels: Tensor | None) -> Tensor:
-    return norm(x) if labels is None else norm(x, labels)
-
-
-def _attentions(attend: int, sizes: list[int], widths: list[int]) -> nn.ModuleList:
-    """One module per block: self-attention after the first block of the wanted size, else the identity."""
-    place = sizes.index(attend) if attend else -1
-    return nn.ModuleList(SelfAttention(width) if i == place else nn.Identity() for i, width in enumerate(widths))
+def _normed(norm: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:
+    return norm(x) if condition is None else norm(x, condition)
 
 
 def _growth(growth: int | None, resolution: int) -> int:

@@ -123,7 +123,21 @@ def test_latents_have_their_distribution():
     assert truncated.std().item() == pytest.approx(inside.std().item(), abs=0.02)
 
 
-def test_truncation_scales_the_latent():
+@pytest.mark.parametrize(("distribution", "bound"), [("normal", 1.0), ("uniform", 0.5)])
+def test_truncation_cuts_normal_latents_off_and_scales_others(distribution, bound):
+    """At 0.5 a normal latent lies within ±1 as if drawn there, and keeps its rank; at 1 nothing changes."""
+    game = create_game(configure("wgan-gp", latent__distribution=distribution))
+    game.generator.forward = lambda z, labels: z
+    z = draw_latents(game.latent, 4000)
+    cut = game.truncated(z, None, 0.5)
+    assert torch.equal(game.truncated(z, None, 1.0), z)
+    assert 0.99 * bound < cut.abs().max() <= bound
+    assert (cut.flatten()[z.flatten().argsort()].diff() >= 0).all()
+    inside = z[z.abs() <= bound] if distribution == "normal" else z / 2
+    assert cut.std().item() == pytest.approx(inside.std().item(), abs=0.02)
+
+
+def test_truncation_makes_images_alike():
     game = create_game(configure("wgan-gp")).eval()
     spread = [game.sample(16, seed=0, truncation=t).std(0).mean() for t in (0.0, 0.5, 1.0)]
     assert spread[0] < 1e-6 < spread[1] < spread[2]
