@@ -17,7 +17,16 @@ from ganzoo import random
 from ganzoo.errors import UnknownName
 from ganzoo.losses.batch import batch_mean, processes
 from ganzoo.losses.pixels import gathered, offsets
+from ganzoo.nets.layers import Filter
 from ganzoo.registry import AUGMENTS
+
+# The orthogonal wavelet sym6: doubling a size and halving it again changes nothing. Daubechies 1992, chapter 8.
+SYM6 = (
+    0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
+    0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
+    -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
+)  # fmt: skip
+MARGIN = len(SYM6) // 4  # how many of a map's pixels next to a border the filter would take from outside
 
 
 class Augment(nn.Module):
@@ -97,14 +106,14 @@ POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
 
 @AUGMENTS.register("ada")
 class AdaptiveAugment(Augment):
-    """Flips, quarter turns, shifts, scalings, rotations and colour changes, each with probability p; p adapts.
+    """Flips, quarter turns, shifts, scalings, rotations, colour changes and cut-outs, with probability p; p adapts.
 
     Every ``interval`` images p moves up if the discriminator's mean sign on real images (1 when it knows them
     all) is above ``target``, else down, so fast that ``speed`` images take it from 0 to 1 (0: it stays). At p = 0
-    images pass unchanged. Other than three channels get brightness and contrast only. Resampling is bilinear.
+    images pass unchanged. Other than three channels get brightness and contrast only.
     Karras et al. 2020, sections 2.2 and 3.1, appendix B (https://arxiv.org/abs/2006.06676).
 
-    probability: where p starts. color: factor on p for the changes of colour.
+    probability: where p starts. color, cutout: factors on p for the changes of colour and the cut-out.
     """
 
     probability: Tensor
@@ -118,9 +127,11 @@ class AdaptiveAugment(Augment):
         interval: int = 256,
         speed: float = 500_000,
         color: float = 1.0,
+        cutout: float = 0.0,
     ):
         super().__init__()
-        self.target, self.interval, self.speed, self.color = target, interval, speed, color
+        self.target, self.interval, self.speed, self.color, self.cutout = target, interval, speed, color, cutout
+        self.filter = Filter(SYM6)
         self.register_buffer("probability", torch.tensor(float(probability)))
         self.register_buffer("signs", torch.zeros(()))
         self.register_buffer("judged", torch.zeros(()))
@@ -128,11 +139,14 @@ class AdaptiveAugment(Augment):
     def change(self, images: Tensor) -> Tensor:
         moved, motion = self._motion(images)
         recoloured, matrix = self._recolouring(images)
-        changed = torch.where(_each(moved, images), _sampled(images, motion), images)
+        images = torch.where(_each(moved, images), _sampled(images, motion, self.filter), images)
         linear, constant = matrix[:, :, :-1], matrix[:, :, -1, None, None]
-        return torch.where(
-            _each(recoloured, images), torch.einsum("nij,njhw->nihw", linear, changed) + constant, changed
-        )
+        colours = torch.einsum("nij,njhw->nihw", linear, images) + constant
+        images = torch.where(_each(recoloured, images), colours, images)
+        if not self.cutout:
+            return images
+        cut = _uniform(images, 1)[:, 0] < self.cutout * self.probability
+        return torch.where(_each(cut, images), _cutout(images), images)
 
     @torch.no_grad()
     def observe(self, real_accuracy: Tensor, images: int) -> None:
@@ -245,10 +259,20 @@ def _about_gray(angle: Tensor, saturation: Tensor) -> Tensor:
     return matrix
 
 
-def _sampled(images: Tensor, motion: Tensor) -> Tensor:
-    """Images whose pixels come from where ``motion`` says, mirrored at the borders."""
+def _sampled(images: Tensor, motion: Tensor, filter: Filter) -> Tensor:
+    """Images whose pixels come from where ``motion`` says, mirrored at the borders.
+
+    Sampled at twice the size, between two low-pass filters, so that shrinking makes no false frequencies.
+    """
     height, width = images.shape[2:]
+    fine = _cropped(filter.up(F.pad(images, [MARGIN] * 4, mode="reflect")), 2 * MARGIN)
     half = torch.tensor([width / 2, height / 2, 1.0], device=images.device)
-    theta = (motion * half / half[:, None])[:, :2]
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    reach = half + torch.tensor([MARGIN, MARGIN, 0.0], device=images.device)
+    theta = (motion * reach / half[:, None])[:, :2]
+    size = [2 * (height + 2 * MARGIN), 2 * (width + 2 * MARGIN)]
+    grid = F.affine_grid(theta, [*images.shape[:2], *size], align_corners=False)
+    return _cropped(filter.down(F.grid_sample(fine, grid, padding_mode="reflection", align_corners=False)), MARGIN)
+
+
+def _cropped(images: Tensor, margin: int) -> Tensor:
+    return images[:, :, margin:-margin, margin:-margin]

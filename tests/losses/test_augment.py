@@ -9,9 +9,10 @@ from tiny import configure, trainer_for
 from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
-from ganzoo.losses.augment import AdaptiveAugment, DiffAugment
+from ganzoo.losses.augment import MARGIN, SYM6, AdaptiveAugment, DiffAugment, _sampled
 from ganzoo.losses.objective import AdversarialObjective
 from ganzoo.losses.penalties import squared_gradient
+from ganzoo.nets.layers import Filter
 from ganzoo.registry import ADVERSARIAL, AUGMENTS, PENALTIES
 
 NAMES = AUGMENTS.names()
@@ -153,6 +154,33 @@ def test_colour_changes_have_a_factor_of_their_own(images):
     gray = torch.full((8, 3, 8, 8), 0.3)
     assert torch.allclose(drawn(AdaptiveAugment(probability=1.0, color=0.0), gray, n=8), gray, atol=1e-5)
     assert not torch.allclose(drawn(AdaptiveAugment(probability=1.0), gray, n=8), gray, atol=1e-2)
+
+
+def test_cutouts_have_a_factor_of_their_own():
+    change = AdaptiveAugment(probability=0.25, color=0.0, cutout=2.0)
+    change._motion = lambda images: (torch.zeros(len(images), dtype=torch.bool), torch.eye(3).expand(len(images), 3, 3))
+    holes = (drawn(change, torch.ones(400, 1, 16, 16), n=400) == 0).flatten(1).sum(1)
+    assert holes.max() == 64, "a square of half the side"
+    assert (holes > 0).float().mean().item() == pytest.approx(0.5, abs=0.08)
+
+
+def moved(images, scale: float):
+    return _sampled(images, torch.diag(torch.tensor([scale, scale, 1.0])).expand(len(images), 3, 3), Filter(SYM6))
+
+
+def test_where_nothing_moves_resampling_changes_nothing(images):
+    inside = slice(MARGIN, -MARGIN)
+    torch.testing.assert_close(moved(images, 1.0)[..., inside, inside], images[..., inside, inside], rtol=0, atol=1e-5)
+
+
+def test_shrinking_makes_no_false_frequencies():
+    """Stripes too fine for the smaller image become gray; bilinear sampling makes coarse stripes of them."""
+    stripes = (torch.arange(64) % 3 == 0).float().expand(1, 1, 64, 64)
+    shrunk = moved(stripes, 2.2)[..., 20:-20, 20:-20]
+    grid = torch.nn.functional.affine_grid(2.2 * torch.eye(2, 3)[None], [1, 1, 64, 64], align_corners=False)
+    aliased = torch.nn.functional.grid_sample(stripes, grid, align_corners=False)[..., 20:-20, 20:-20]
+    assert shrunk.mean().item() == pytest.approx(1 / 3, abs=0.02)
+    assert shrunk.std() < 0.25 * aliased.std()
 
 
 def observed(change, accuracy: float, batches: int, size: int = 64) -> float:
