@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from ganzoo import __version__
-from ganzoo.config import Resolved, resolve
+from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
@@ -28,7 +28,6 @@ from ganzoo.training.interrupt import OUT_OF_TIME, Interrupted, signals, stop_af
 from ganzoo.training.logging import Recorder
 from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import (
-    UNBOUNDED,
     Plan,
     Request,
     command,
