@@ -243,6 +243,7 @@ class Session:
         steps = distributed.highest(trainer.step + max(1, int(rate * left)), trainer.device)
         self.plan = replace(self.plan, resolved=with_steps(self.plan.resolved, steps))
         trainer.config = self.plan.config
+        trainer.log.clear()  # of steps that may belong to a later phase
         self.recorder.say(f"{minutes:g} minutes are {steps} steps here ({rate:.1f} steps a second)")
         if distributed.rank() == 0:
             self.write_config()

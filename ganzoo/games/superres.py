@@ -25,12 +25,13 @@ class SuperresGame(ImageToImageGame):
     scale: how many times. pretrain: share of the steps in which the generator alone learns, from the pixels'
     distance (l1 or l2); then it minimises the weighted sum of that, the distance of ``features`` (a frozen
     network's name, ``feature_weights`` its weights, ``feature_scales`` which of its maps) and the adversarial
-    loss. Ledig et al. 2017, eq. 3 and section 3.2; Wang et al. 2018, eq. 3.
+    loss; ``alone`` tells the phase. Ledig et al. 2017, eq. 3 and section 3.2; Wang et al. 2018, eq. 3.
     """
 
     sampled = ("generator",)
     fit = "tile"
     columns = 3
+    alone = False
     generator: nn.Module
     discriminator: nn.Module
 
@@ -81,15 +82,15 @@ class SuperresGame(ImageToImageGame):
         real, fake = batch["images"], batch["fake"]
         if turn.player == "discriminator":
             return self.objective.discriminator_terms(self.discriminator, real, fake, step=step)
-        pixel = self.pixel(fake, real)
-        if self._pretrains(step):
+        pixel, self.alone = self.pixel(fake, real), self._pretrains(step)
+        if self.alone:
             return {"pixel": pixel}
         terms = self.objective.generator_terms(self.discriminator, fake, real) | {"pixel": pixel}
         terms["perceptual"] = perceptual(self.features, fake, real, self.perceptual)
         return {name: self.weights[name] * term for name, term in terms.items()}
 
     def readings(self) -> Terms:
-        return self.objective.readings()
+        return {} if self.alone else self.objective.readings()
 
     def translator(self, direction: str) -> nn.Module:
         if direction:

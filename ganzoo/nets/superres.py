@@ -29,13 +29,13 @@ class SRResNetGenerator(nn.Module):
 
     def __init__(self, image_channels: int, scale: int = 4, channels: int = 64, blocks: int = 16):
         super().__init__()
+        self.up = nn.Sequential(*(_sub_pixel(channels) for _ in range(doublings(scale))))
         self.from_image = nn.Sequential(nn.Conv2d(image_channels, channels, 9, padding=4), nn.PReLU())
         self.blocks = nn.Sequential(
             *(NormedResidual(channels) for _ in range(blocks)),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         )
-        self.up = nn.Sequential(*(_sub_pixel(channels) for _ in range(doublings(scale))))
         self.to_image = nn.Conv2d(channels, image_channels, 9, padding=4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,12 +70,12 @@ class RRDBGenerator(nn.Module):
 
     def __init__(self, image_channels: int, scale: int = 4, channels: int = 64, growth: int = 32, blocks: int = 23):
         super().__init__()
+        self.up = nn.Sequential(*(_nearest(channels) for _ in range(doublings(scale))))
         self.from_image = nn.Conv2d(image_channels, channels, 3, padding=1)
         self.blocks = nn.Sequential(
             *(ResidualInResidual(channels, growth) for _ in range(blocks)),
             nn.Conv2d(channels, channels, 3, padding=1),
         )
-        self.up = nn.Sequential(*(_nearest(channels) for _ in range(doublings(scale))))
         self.refine = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.LeakyReLU(0.2))
         self.to_image = nn.Conv2d(channels, image_channels, 3, padding=1)
 
