@@ -50,7 +50,7 @@ def test_images_smaller_than_a_tile_are_skipped_and_counted(collection):
     assert "a/small.png: 40x9 is less than a tile of 16x16" in pack.info["skipped"]["files"]
     with pytest.raises(GanzooError, match="less than a tile"):
         prepare(folder, resolution=12, fit="tile", strict=True)
-    with pytest.raises(GanzooError, match="none of the 4 images .* less than a tile of 64x64"):
+    with pytest.raises(GanzooError, match=r"none of the 4 images .* less than a tile of 64x64"):
         open_dataset(folder, resolution=64, fit="tile")
 
 
