@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.variants import one_line, parse_yaml, read_variant
 
+UNBOUNDED = 2**40
+"""The number of steps while --minutes is still measuring the rate."""
+
 
 class Strict(BaseModel):
     """Unknown keys are errors."""
@@ -66,12 +69,16 @@ class Optimizer(Component):
 
 
 class Schedule(Strict):
-    """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none."""
+    """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none.
+
+    lr_steps: for lr_decay "steps", pairs of a share of the steps and the rate's factor from there on.
+    """
 
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     discriminator_steps: int = Field(1, gt=0)
-    lr_decay: Literal["none", "linear", "exponential"] = "none"
+    lr_decay: Literal["none", "linear", "exponential", "steps"] = "none"
+    lr_steps: list[tuple[float, float]] = []
     lr_decay_start: float = Field(0.0, ge=0, lt=1)
     lr_final: float = Field(0.0, ge=0, le=1)
     ema: float = Field(0.999, ge=0, lt=1)

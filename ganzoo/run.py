@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from ganzoo import __version__
-from ganzoo.config import Resolved, resolve
+from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
@@ -28,7 +28,6 @@ from ganzoo.training.interrupt import OUT_OF_TIME, Interrupted, signals, stop_af
 from ganzoo.training.logging import Recorder
 from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import (
-    UNBOUNDED,
     Plan,
     Request,
     command,
@@ -245,6 +244,7 @@ class Session:
         steps = distributed.highest(trainer.step + max(1, int(rate * left)), trainer.device)
         self.plan = replace(self.plan, resolved=with_steps(self.plan.resolved, steps))
         trainer.config = self.plan.config
+        trainer.log.clear()  # of steps that may belong to a later phase
         self.recorder.say(f"{minutes:g} minutes are {steps} steps here ({rate:.1f} steps a second)")
         if distributed.rank() == 0:
             self.write_config()

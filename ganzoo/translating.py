@@ -13,7 +13,7 @@ from ganzoo.data.decode import Geometry, Unreadable, decode, to_eight_bits
 from ganzoo.data.layout import EXTENSIONS
 from ganzoo.data.loader import to_float
 from ganzoo.errors import GanzooError
-from ganzoo.games.translation import TranslationGame
+from ganzoo.games.translation import ImageToImageGame
 from ganzoo.writing import new_folder
 from ganzoo.zoo import Model, to_images
 
@@ -34,14 +34,16 @@ def translate_files(
     Images of a size that the generator takes keep it; others are brought to the model's resolution by ``fit``
     (crop, pad, stretch), all of them to ``resolution`` if it is given. compare: input and output side by side.
     """
-    files = list(image_files(sources))
+    files, game = list(image_files(sources)), model.game
     # Before any image is read: a model that does not translate says so.
-    model.translate(torch.zeros(1, model.config.image_channels, *[model.config.resolution] * 2), direction=direction)
+    model.translate(torch.zeros(1, model.config.image_channels, *[_usual_side(model)] * 2), direction=direction)
+    assert isinstance(game, ImageToImageGame)
     with new_folder(out) as folder:
         for name, file in zip(png_names(files), files, strict=True):
             given = open_image(model, file, resolution, fit)
-            images = [*([given] if compare else []), model.translate(given, direction=direction, seed=seed)]
-            to_images(torch.cat(images, 3))[0].save(folder / name)
+            made = model.translate(given, direction=direction, seed=seed)
+            sheet = torch.cat([game.beside(given), made], 3) if compare else made
+            to_images(sheet)[0].save(folder / name)
     return Path(out)
 
 
@@ -81,6 +83,11 @@ def open_image(model: Model, file: Path, resolution: int | None, fit: str) -> to
 
 def _size(model: Model, image: Image.Image, resolution: int | None) -> tuple[int, int]:
     game = model.game
-    if resolution is None and isinstance(game, TranslationGame) and game.admits(image.height, image.width):
+    if resolution is None and isinstance(game, ImageToImageGame) and game.admits(image.height, image.width):
         return image.height, image.width
-    return (resolution or model.config.resolution,) * 2
+    return (resolution or _usual_side(model),) * 2
+
+
+def _usual_side(model: Model) -> int:
+    """The side of the images it was trained to translate."""
+    return model.config.resolution // getattr(model.game, "scale", 1)

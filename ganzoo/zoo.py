@@ -121,7 +121,7 @@ class Model:
         return to_images(self.sample(n, **options))
 
     def translate(self, images: Tensor, *, direction: str | None = None, seed: int = 0, batch_size: int = 16) -> Tensor:
-        """Translations of images (n, C, H, W) in [-1, 1], on the CPU and of the same shape.
+        """Translations of images (n, C, H, W) in [-1, 1], on the CPU; of the same shape, or ``scale`` times as large.
 
         direction: AtoB or BtoA; what it was trained for if left out. seed: another one gives other details where
         the generator has noise. Raises GanzooError for images or directions that the model does not take.

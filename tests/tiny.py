@@ -15,6 +15,7 @@ from torch import Tensor
 from ganzoo.config import Config, resolve
 from ganzoo.data.loader import Loader
 from ganzoo.games.base import Game, create_game
+from ganzoo.games.translation import ImageToImageGame
 from ganzoo.registry import GAMES, NETWORKS
 from ganzoo.training.trainer import Settings, Trainer
 from ganzoo.variants import list_variants, read_variant
@@ -25,7 +26,8 @@ torch.set_num_threads(1)
 VARIANTS = list_variants()
 CONDITIONAL = [name for name in VARIANTS if read_variant(name).get("conditional")]
 TRANSLATING = [name for name in VARIANTS if read_variant(name).get("direction")]
-SAMPLING = [name for name in VARIANTS if name not in TRANSLATING]
+ENLARGING = ["esrgan", "srgan"]
+SAMPLING = [name for name in VARIANTS if name not in (*TRANSLATING, *ENLARGING)]
 WIDTHS = {
     "channels": 4,
     "width": 16,
@@ -34,7 +36,10 @@ WIDTHS = {
     "joint_units": 8,
     "latent_units": 8,
     "style_size": 8,
+    "growth": 2,
+    "blocks": 1,
 }
+FEATURES = {"features": "timm:test_efficientnet", "feature_weights": "random", "feature_scales": [0, 1]}
 
 
 def tiny(variant: str) -> dict[str, Any]:
@@ -43,6 +48,9 @@ def tiny(variant: str) -> dict[str, Any]:
     for player, network in read_variant(variant)["networks"].items():
         keywords = signature(NETWORKS.get(network["name"])).parameters
         overrides |= {f"networks.{player}.{name}": size for name, size in WIDTHS.items() if name in keywords}
+    game = read_variant(variant)["game"]
+    if "features" in game:
+        overrides |= {f"game.{name}": value for name, value in FEATURES.items()}
     return overrides
 
 
@@ -108,10 +116,10 @@ def two_sided(folder: Path, kind: str, *, size: int = 32, train: tuple[int, int]
 
 def made(game: Game, n: int, *, seed: int = 0, start: int = 0) -> Tensor:
     """Images of any game: samples, or translations of images that are always the same."""
-    if not game.directions:
+    if not isinstance(game, ImageToImageGame):
         return game.sample(n, seed=seed, start=start)
-    random = torch.Generator().manual_seed(0)
-    given = torch.rand(start + n, game.channels, game.resolution, game.resolution, generator=random)[start:]
+    random, side = torch.Generator().manual_seed(0), game.resolution // game.scale
+    given = torch.rand(start + n, game.channels, side, side, generator=random)[start:]
     return game.translate(2 * given - 1, seed=seed, start=start)
 
 

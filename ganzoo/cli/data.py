@@ -46,7 +46,9 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--from", "source", metavar="PATH", help="Your own copy of a named dataset: file, archive or folder.")
 @click.option("--resolution", type=int, help="Square size in pixels; default: the data's own.")
-@click.option("--fit", type=click.Choice(("crop", "pad", "stretch")), default="crop", help="Make images square so.")
+@click.option(
+    "--fit", type=click.Choice(("crop", "pad", "stretch", "tile")), default="crop", help="Make images square so."
+)
 @click.option("--channels", type=click.Choice(("1", "3")), help="Gray or colour; default: as the data is.")
 @click.option("--split", help="Only this split; default: all.")
 @click.option("--kind", type=click.Choice(KINDS), help="What your own images are; default: what they look like.")
@@ -72,6 +74,7 @@ def prepare(
     ganzoo data prepare mnist
     ganzoo data prepare celeba --from ~/img_align_celeba.zip --resolution 64
     ganzoo data prepare photos/ --resolution 128 --fit pad
+    ganzoo data prepare photos/ --resolution 96 --fit tile
     ganzoo data prepare facades/ --kind pairs --resolution 256
     """
     from ganzoo.data.prepare import prepare as prepare_dataset

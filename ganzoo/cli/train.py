@@ -23,7 +23,9 @@ import click
 @click.option("--accumulate", type=click.IntRange(1), metavar="K", help="Cut each batch into K pieces to save memory.")
 @click.option("--deterministic", is_flag=True, default=None, help="Deterministic algorithms only.")
 @click.option(
-    "--fit", type=click.Choice(["crop", "pad", "stretch"]), help="How other shapes become square: crop if left out."
+    "--fit",
+    type=click.Choice(["crop", "pad", "stretch", "tile"]),
+    help="How other sizes become squares: crop if left out, tile (cut without scaling) for super-resolution.",
 )
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="From which side of the data to which.")
 @click.option("--out", metavar="DIR", help="The run's folder; runs/<variant>-<dataset>-<n> if left out.")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-FITS = ("crop", "pad", "stretch")
+FITS = ("crop", "pad", "stretch", "tile")
 GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 MAX_PIXELS = 100_000_000
 _ORIENTATION = 0x0112
@@ -45,6 +45,7 @@ class Look:
 class Geometry:
     """The size and channels every packed image gets, and how others are made to fit.
 
+    fit: crop, pad and stretch scale an image to the size; tile cuts it into as many of it as it holds, unscaled.
     panels: pictures side by side in an image; each is made to fit by itself.
     """
 
@@ -54,26 +55,50 @@ class Geometry:
     fit: str = "crop"
     panels: int = 1
 
+    def pieces(self, image: Image.Image) -> np.ndarray:
+        """One image of any size and mode → what is packed of it, (n, H, W · panels, C) uint8; raises Unreadable."""
+        return self._tiles(image) if self.fit == "tile" else self.image(image)[None]
+
     def image(self, image: Image.Image) -> np.ndarray:
         """One image of any size and mode → (H, W · panels, C) uint8."""
         return self.joined([self.panel(part) for part in _cut(to_eight_bits(image), self.panels)])
 
     def panel(self, image: Image.Image) -> np.ndarray:
         """One picture → (H, W, C) uint8."""
-        image = to_eight_bits(image).convert("L" if self.channels == 1 else "RGB")
-        pixels = np.asarray(_fitted(image, self.height, self.width, self.fit))
-        return pixels.reshape(self.height, self.width, self.channels)
+        return self._pixels(_fitted(self._coloured(image), self.height, self.width, self.fit))
 
     def joined(self, panels: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures of one size side by side."""
         return panels[0] if len(panels) == 1 else np.concatenate(panels, axis=1)
 
     def images(self, images: np.ndarray) -> np.ndarray:
-        """(n, h, w, c) uint8 → (n, H, W · panels, C) uint8."""
+        """(n, h, w, c) uint8 → (n · pieces, H, W · panels, C) uint8."""
         if images.shape[1:] == (self.height, self.width * self.panels, self.channels):
             return images
         flat = images[..., 0] if images.shape[-1] == 1 else images
-        return np.stack([self.image(Image.fromarray(pixels)) for pixels in flat])
+        return np.concatenate([self.pieces(Image.fromarray(pixels)) for pixels in flat])
+
+    def chunk(self, images: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Images of one size and their labels, at this geometry."""
+        made = self.images(images)
+        return made, None if labels is None else np.repeat(labels, len(made) // len(images))
+
+    def _tiles(self, image: Image.Image) -> np.ndarray:
+        """The grid of tiles in an image's middle."""
+        pixels = self._pixels(self._coloured(image))
+        rows, columns = pixels.shape[0] // self.height, pixels.shape[1] // self.width
+        if not rows * columns:
+            raise Unreadable(f"{image.width}x{image.height} is less than a tile of {self.width}x{self.height}")
+        top, left = (pixels.shape[0] - rows * self.height) // 2, (pixels.shape[1] - columns * self.width) // 2
+        grid = pixels[top : top + rows * self.height, left : left + columns * self.width]
+        cut = grid.reshape(rows, self.height, columns, self.width, self.channels)
+        return cut.swapaxes(1, 2).reshape(-1, self.height, self.width, self.channels)
+
+    def _coloured(self, image: Image.Image) -> Image.Image:
+        return to_eight_bits(image).convert("L" if self.channels == 1 else "RGB")
+
+    def _pixels(self, image: Image.Image) -> np.ndarray:
+        return np.asarray(image).reshape(image.height, image.width, self.channels)
 
 
 def look(file: BinaryIO) -> Look:

@@ -127,11 +127,11 @@ def survey(files: Files, names: list[str], progress: Progress | None = None) -> 
 
 
 def read_image(files: Files, name: str, geometry: Geometry, partner: str | None = None) -> np.ndarray | str:
-    """One image's pixels, with its partner's beside them if it has one, or why it cannot be read."""
+    """What is packed of an image, (n, H, W, C), with its partner beside it if it has one, or why it cannot be read."""
     try:
         if partner:
-            return geometry.joined([geometry.panel(decode(files.read(each))) for each in (name, partner)])
-        return geometry.image(decode(files.read(name)))
+            return geometry.joined([geometry.panel(decode(files.read(each))) for each in (name, partner)])[None]
+        return geometry.pieces(decode(files.read(name)))
     except (Unreadable, OSError) as error:
         return str(error)
 
@@ -150,6 +150,8 @@ def _reader(files: Files, items: Items, partners: Mapping[str, str]) -> Reader:
 
     def read(geometry: Geometry, skipped: list[str]) -> Iterator[Chunk]:
         step = max(1, CHUNK_BYTES // (geometry.height * geometry.width * geometry.panels * geometry.channels))
+        if geometry.fit == "tile":  # an image is many
+            step = THREADS
         for start in range(0, len(items), step):
             batch = items[start : start + step]
             with ThreadPoolExecutor(THREADS) as pool, quiet():
@@ -167,8 +169,8 @@ def _chunk(batch: Items, results: list[np.ndarray | str]) -> Chunk | None:
     kept = [(label, r) for (_, label), r in zip(batch, results, strict=True) if not isinstance(r, str)]
     if not kept:
         return None
-    labels = [label for label, _ in kept if label is not None]
-    return np.stack([image for _, image in kept]), np.array(labels, np.int64) if labels else None
+    labels = [label for label, pieces in kept if label is not None for _ in pieces]
+    return np.concatenate([pieces for _, pieces in kept]), np.array(labels, np.int64) if labels else None
 
 
 def _held(files: Files) -> AbstractContextManager[object]:

@@ -85,7 +85,7 @@ def _array_split(
     dataset: Dataset, name: str, count: int, chunks: Callable[[], Iterable[Chunk]], labelled: bool
 ) -> Split:
     def read(geometry: Geometry, skipped: list[str]) -> Iterator[Chunk]:
-        return ((geometry.images(images), labels) for images, labels in chunks())
+        return (geometry.chunk(images, labels) for images, labels in chunks())
 
     assert dataset.resolution is not None
     classes = dataset.classes if labelled else ()

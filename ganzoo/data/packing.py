@@ -92,7 +92,7 @@ def derive(parent: PackedDataset, request: Request, progress: Progress | None = 
         step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
         for start in range(0, len(images), step):
             rows = slice(start, start + step)
-            yield geometry.images(images[rows]), None if labels is None else np.array(labels[rows])
+            yield geometry.chunk(images[rows], None if labels is None else np.array(labels[rows]))
 
     split = Split(
         parent.split,
@@ -164,8 +164,22 @@ def _geometry(path: Path, native: dict[str, Any], request: Request, panels: int)
             f"the images of {path} are not all of one square size; choose one with --resolution, "
             "e.g. --resolution 64 (--fit crop|pad|stretch says how they are made square)"
         )
-    fit = "crop" if native["square"] else request.fit
+    fit = _fit(path, native, request.fit, size, panels)
     return Geometry(size, size, request.channels or native["channels"], fit, panels)
+
+
+def _fit(path: Path, native: dict[str, Any], fit: str, size: int, panels: int) -> str:
+    """The fit asked for, or crop where it makes no difference."""
+    if fit != "tile" or native["size"] == [size, size]:
+        return "crop" if native["square"] else fit
+    if panels > 1:
+        raise GanzooError(f"{path} holds pairs, which cannot be cut into tiles; give --fit crop, pad or stretch")
+    if native["size"] and min(native["size"]) < size:
+        raise GanzooError(
+            f"the images of {path} are smaller than a tile of {size}x{size}; give a smaller --resolution, "
+            "or --fit crop to enlarge them"
+        )
+    return fit
 
 
 def _pack(
@@ -203,7 +217,7 @@ def _pack(
 
 def _folder(about: dict[str, Any], split: Split, geometry: Geometry) -> Path:
     home = about["label"] if about["registered"] else f"{about['label']}-{about['source']['signature'][:8]}"
-    fit = "" if about["native"]["square"] else f"-{geometry.fit}"
+    fit = "" if about["native"]["square"] and geometry.fit != "tile" else f"-{geometry.fit}"
     kind = "" if split.kind == "images" else f"{split.kind}-"
     size = f"{geometry.height}x{geometry.width}x{geometry.channels}"
     return store.datasets_folder() / home / f"{kind}{split.name}-{size}{fit}"
@@ -217,7 +231,7 @@ def _chunks(split: Split, geometry: Geometry, strict: bool, progress: Progress |
         yield chunk
         done += len(chunk[0])
         if progress:
-            progress(f"packing {split.name}", done, split.count)
+            progress(f"packing {split.name}", done, max(done, split.count))  # an image may be many tiles
     _refuse(split, strict)
     if done == 0:
         raise GanzooError(f"none of the {split.count:,} images could be read, e.g. {split.skipped[0]}")
@@ -246,7 +260,9 @@ def _check_space(needed: int) -> None:
 def _transform(native: dict[str, Any], geometry: Geometry) -> str:
     size = f"{geometry.height}x{geometry.width}"
     steps = []
-    if native["size"] != [geometry.height, geometry.width]:
+    if geometry.fit == "tile":
+        steps.append(f"cut into tiles of {size}")
+    elif native["size"] != [geometry.height, geometry.width]:
         fits = {"crop": "centre square kept", "pad": "padded with black", "stretch": "stretched"}
         steps += [] if native["square"] else [fits[geometry.fit]]
         steps.append(f"resized to {size} (Lanczos)")

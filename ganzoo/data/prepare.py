@@ -145,7 +145,7 @@ def _answers(pack: Card, request: Request) -> bool:
         _admits(request, pack["kind"])
         and pack["resolution"] == [size, size]
         and pack["channels"] == (request.channels or native["channels"])
-        and (pack["fit"] == request.fit or native["square"])
+        and (pack["fit"] == request.fit or (native["square"] and "tile" not in (pack["fit"], request.fit)))
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo import random
-from ganzoo.config import Component, Config
+from ganzoo.config import UNBOUNDED, Component, Config
 from ganzoo.errors import GanzooError
 from ganzoo.losses.objective import AdversarialObjective, Terms
 from ganzoo.nets.layers import MinibatchStd
@@ -37,20 +37,24 @@ class Game(nn.Module):
 
     turns: the players' moves in order. sampled: the networks that make images, averaged by the EMA and
     exported. fields: what a batch of data holds. kinds: the data sets it can learn from, most fitting first.
+    fit: what is done to images of other sizes if nobody says otherwise.
     independent: the fields' rows do not belong together. directions: what --direction may say. examples: how
     many examples from the data a preview shows, 0 where a game makes images from noise; they lie in ``shown``.
-    columns: images in a row of a preview. A game never touches optimizers, devices or files.
+    columns: images in a row of a preview. steps: how many it is played for, for games that have phases; the
+    trainer says it. A game never touches optimizers, devices or files.
     """
 
     turns: tuple[Turn, ...]
     sampled: tuple[str, ...]
     fields: tuple[str, ...] = ("images",)
     kinds: tuple[str, ...] = ("images", "labelled")
+    fit = "crop"
     independent = False
     directions: tuple[str, ...] = ()
     examples = 0
     columns: int | None = None
     shown: Batch | None = None
+    steps: int = UNBOUNDED
 
     def turns_at(self, step: int) -> Iterator[Turn]:
         """The moves due in a step."""
@@ -95,7 +99,7 @@ class Game(nn.Module):
         return self.sample(points)
 
     def translate(self, images: Tensor, *args: Any, **options: Any) -> Tensor:
-        """Images (n, C, H, W) in [-1, 1] of given ones."""
+        """Images in [-1, 1] of given ones (n, C, H, W)."""
         raise GanzooError("this model makes images from noise, not from images; use `ganzoo sample MODEL`")
 
     def preview(self, n: int = 64) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""What games share that make images of one kind from images of another."""
+"""What games share that make images from images."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from ganzoo import random
 from ganzoo.config import Config
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Batch, Game
+from ganzoo.registry import GAMES
 
 DIRECTIONS = ("AtoB", "BtoA")
 
 
-class TranslationGame(Game):
-    """Translates between the sides A and B of its data; ``direction`` says from which to which."""
+def from_images(game: str) -> bool:
+    """Whether the game of a name makes images from images."""
+    return game in GAMES.names() and issubclass(GAMES.get(game), ImageToImageGame)
 
-    fields = ("images_a", "images_b")
-    directions = DIRECTIONS
+
+class ImageToImageGame(Game):
+    """Makes images from images, ``scale`` times as large. direction: from which side of its data, if it has two."""
+
     examples = 8
+    scale = 1
+    direction = ""
 
     def __init__(self, config: Config):
         super().__init__()
-        if config.direction is None:
-            raise GanzooError(f"{config.name}: 'direction' is missing; give -o direction=AtoB or BtoA")
-        self.direction, self.channels, self.resolution = config.direction, config.image_channels, config.resolution
+        self.channels, self.resolution = config.image_channels, config.resolution
 
     def translator(self, direction: str) -> nn.Module:
         """The network that translates in a direction; raises GanzooError if there is none."""
         raise NotImplementedError
 
-    def sides(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """A batch's images to translate, and those of the other side."""
-        a, b = batch["images_a"], batch["images_b"]
-        return (a, b) if self.direction == "AtoB" else (b, a)
-
     @torch.no_grad()
     def translate(self, images: Tensor, *, direction: str | None = None, seed: int = 0, start: int = 0) -> Tensor:
-        """Translations of images (n, C, H, W) in [-1, 1], of the same shape.
+        """Translations of images (n, C, H, W) in [-1, 1], ``scale`` times as large.
 
         A generator whose noise is dropout gives another one for another seed; image i depends on nothing but
         itself and (seed, start + i). Raises GanzooError for sizes and channels the generator does not take.
@@ -45,12 +44,16 @@ class TranslationGame(Game):
         generator = self.translator(direction or self.direction)
         self._refuse(images, generator)
         with random.drawing_from(random.Samples([(seed, start + i) for i in range(len(images))])):
-            return generator(images.to(next(generator.parameters()).device))
+            return generator(images.to(next(generator.parameters()).device)).clamp(-1, 1)
 
     def admits(self, height: int, width: int) -> bool:
         """Whether its generators take images of a size."""
         multiple = getattr(self.translator(self.direction), "multiple", 1)
         return height % multiple == 0 == width % multiple
+
+    def beside(self, images: Tensor) -> Tensor:
+        """Images to translate as they are shown beside their translations, of the same size."""
+        return images
 
     def _refuse(self, images: Tensor, generator: nn.Module) -> None:
         if images.ndim != 4 or images.shape[1] != self.channels:
@@ -64,3 +67,21 @@ class TranslationGame(Game):
                 f"images of {width}x{height} cannot be translated: this model's generator takes sides that are "
                 f"multiples of {multiple}"
             )
+
+
+class TranslationGame(ImageToImageGame):
+    """Translates between the sides A and B of its data; ``direction`` says from which to which."""
+
+    fields = ("images_a", "images_b")
+    directions = DIRECTIONS
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        if config.direction is None:
+            raise GanzooError(f"{config.name}: 'direction' is missing; give -o direction=AtoB or BtoA")
+        self.direction = config.direction
+
+    def sides(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """A batch's images to translate, and those of the other side."""
+        a, b = batch["images_a"], batch["images_b"]
+        return (a, b) if self.direction == "AtoB" else (b, a)

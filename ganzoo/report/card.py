@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ganzoo.config import Config
+from ganzoo.games.translation import from_images
 from ganzoo.report.template import render
 from ganzoo.words import duration, number, plural
 
@@ -36,7 +37,7 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         summary=_summary(config, data),
         label_option=f", label={json.dumps(label)}" if label else "",
         label_flag=f" --label {shlex.quote(label)}" if label else "",
-        translates=config.direction is not None,
+        translates=from_images(config.game.name),
         shape=(16, config.image_channels, config.resolution, config.resolution),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
@@ -62,7 +63,7 @@ def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
     tags = ["gan", "image-generation", config.name, str(data.get("name") or ""), "pytorch"]
     return licence | {
         "library_name": "ganzoo",
-        "pipeline_tag": "image-to-image" if config.direction else "unconditional-image-generation",
+        "pipeline_tag": "image-to-image" if from_images(config.game.name) else "unconditional-image-generation",
         "tags": [tag for tag in tags if tag],
     }
 
@@ -72,6 +73,8 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
     kind = {1: "gray", 3: "colour"}.get(config.image_channels, f"{config.image_channels}-channel")
     source = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
     does = f"translator ({config.direction})" if config.direction else "generator"
+    if scale := config.game.options.get("scale"):
+        does = f"×{scale} enlarger"
     return (
         f"A {'class-conditional ' if config.conditional else ''}{does} of {config.resolution} × {config.resolution} "
         f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
@@ -144,7 +147,8 @@ def _score(score: Mapping[str, Any]) -> dict[str, str]:
 def _limits(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
     data, steps = facts.get("data") or {}, facts.get("steps", config.schedule.steps)
     size = f"{config.resolution} × {config.resolution}"
-    yield f"It makes images of {size} pixels of the kind it was trained on, nothing else."
+    verb = "knows" if from_images(config.game.name) else "makes"
+    yield f"It {verb} images of {size} pixels of the kind it was trained on, nothing else."
     if run.get("preset"):
         yield f"The `{run['preset']}` preset, by which it was trained, is smaller and shorter than the paper's setting."
     if steps < config.schedule.steps:

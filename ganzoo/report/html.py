@@ -165,11 +165,13 @@ def _data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _commands(record: Record) -> Iterator[tuple[str, str]]:
+    from ganzoo.games.translation import from_images
+
     folder = shlex.quote(str(record.folder))
     if record.steps:
         longer = f" --steps {2 * record.steps}" if record.finished else ""
         yield "go on" if longer else "resume", f"ganzoo train --resume {folder}{longer}"
-    if record.config.get("direction"):
+    if from_images(record.game):
         yield "translate", f"ganzoo translate {folder} IMAGES --out translated/"
     else:
         yield "sample", f"ganzoo sample {folder} -n 64 --out grid.png"

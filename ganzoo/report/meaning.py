@@ -78,6 +78,7 @@ UNKNOWN = Meaning(
 
 PHASES = {
     "starting": "too early to tell",
+    "pre-training": "the generator learns alone, from the pixels' distance; the discriminator comes later",
     "collapsing": "samples are far less varied than the data",
     "discriminator ahead": "the discriminator is nearly always right; the generator has yet to catch up",
     "contested": "each player wins some rounds, which is what working training looks like",

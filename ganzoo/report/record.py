@@ -39,8 +39,16 @@ class Record:
     @property
     def loss(self) -> str:
         """The adversarial loss by name."""
-        loss = self.config.get("loss") or ""
-        return str(loss["name"] if isinstance(loss, Mapping) else loss)
+        return self._name("loss")
+
+    @property
+    def game(self) -> str:
+        """The game by name."""
+        return self._name("game")
+
+    def _name(self, component: str) -> str:
+        value = self.config.get(component) or ""
+        return str(value["name"] if isinstance(value, Mapping) else value)
 
     @property
     def speed(self) -> float:

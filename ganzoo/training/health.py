@@ -59,6 +59,8 @@ def findings(history: History) -> dict[str, str]:
 
 def phase(history: History) -> str:
     """The phase the game is in, in a word or two."""
+    if history and "generator/pixel" in history[-1] and "fake_accuracy" not in history[-1]:
+        return "pre-training"
     accuracies = [_accuracy(entry) for entry in history[-5:] if "fake_accuracy" in entry]
     if not history or not accuracies or (_uniform(history[-1]) and not _has_collapsed(history)):
         return "starting"

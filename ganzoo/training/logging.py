@@ -146,10 +146,12 @@ def read_metrics(run: Path, until: int | None = None) -> list[dict[str, Any]]:
 def summary(entry: dict[str, Any]) -> str:
     """An entry as one line: losses, the discriminator's reading, diversity, phase and verdicts."""
     short = {"discriminator": "D", "generator": "G"}
+    # Before a game begins in earnest its generator may learn from pixels alone.
+    kind = "/adversarial" if any(key.endswith("/adversarial") for key in entry) else "/pixel"
     parts = [
         f"{short.get(player, player)} {value:.3f}"
         for key, value in entry.items()
-        if (player := key.partition("/")[0]) and key.endswith("/adversarial")
+        if (player := key.partition("/")[0]) and key.endswith(kind)
     ]
     if "critic_gap" in entry:
         parts.append(f"gap {entry['critic_gap']:.3f}")

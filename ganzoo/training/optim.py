@@ -36,13 +36,18 @@ def build_optimizer(config: OptimizerConfig, parameters: Sequence[nn.Parameter])
 
 
 def lr_factor(schedule: Schedule, step: int) -> float:
-    """Share of the base learning rate in a step: constant, then falling to ``lr_final`` from ``lr_decay_start`` on."""
+    """Share of the base learning rate in a step.
+
+    Constant, then falling to ``lr_final`` from ``lr_decay_start`` on, or by what ``lr_steps`` say.
+    """
     start = schedule.lr_decay_start * schedule.steps
     progress = min(1.0, max(0.0, (step - start) / (schedule.steps - start)))
     if schedule.lr_decay == "linear":
         return 1 + (schedule.lr_final - 1) * progress
     if schedule.lr_decay == "exponential":
         return float(schedule.lr_final**progress)
+    if schedule.lr_decay == "steps":
+        return next((factor for share, factor in reversed(schedule.lr_steps) if progress >= share), 1.0)
     return 1.0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ganzoo.config import Config, Resolved, resolve
+from ganzoo.config import UNBOUNDED, Config, Resolved, resolve
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
@@ -20,8 +20,6 @@ from ganzoo.zoo import require_classes
 
 # What leaving a flag out means, where that is not the configuration's to say.
 DEFAULTS = {"seed": 0, "precision": "fp32", "accumulate": 1, "deterministic": False, "fit": "crop"}
-UNBOUNDED = 2**40
-"""The number of steps while --minutes is still measuring the rate."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,14 @@ def plan(request: Request) -> Plan:
 
 def open_data(request: Request, config: Config, *, channels: int | None, split: str = "train") -> PackedDataset:
     """A split of the data a training asks for, as its game needs them."""
+    game = GAMES.get(config.game.name)
     return open_dataset(
         request.dataset or "",
         resolution=config.resolution,
         channels=channels,
-        fit=request.fit or "crop",
+        fit=request.fit or game.fit,
         split=split,
-        kinds=GAMES.get(config.game.name).kinds,
+        kinds=game.kinds,
     )
 
 

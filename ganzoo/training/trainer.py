@@ -75,7 +75,7 @@ class Trainer:
 
     def run(self, until: int, hooks: list[Hook]) -> None:
         """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
-        self._last = until
+        self._last, self.game.steps = until, self.config.schedule.steps
         while self.step < until and not distributed.highest(self.interrupted, self.device):
             for turn in self.game.turns_at(self.step):
                 for repeat in range(turn.repeat):

@@ -26,4 +26,5 @@ def test_the_level_of_chance_is_the_loss_of_a_discriminator_that_cannot_tell(nam
 
 
 def test_every_phase_is_explained():
-    assert set(PHASES) == {"starting", "collapsing", "discriminator ahead", "contested", "generator ahead"}
+    known = {"starting", "pre-training", "collapsing", "discriminator ahead", "contested", "generator ahead"}
+    assert set(PHASES) == known

@@ -27,6 +27,7 @@ SMALL = {f"optimizers.{player}.lr": 1e-5 for player in ("generator", "discrimina
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{variant: (variant, {}) for variant in VARIANTS},
     "cyclegan": ("cyclegan", SMALL),
+    "both enlarge": ("srgan", {"game.pretrain": 0, **LAYER}),
     "full pool": ("cyclegan", {"game.pool": 3, **SMALL}),
     "paired": ("wgan-gp", {"loss": "relativistic-paired"}),
     "average with penalties": ("wgan-gp", {"loss": "relativistic-average", "penalties": ["r1", "r2", "consistency"]}),

@@ -75,3 +75,4 @@ def test_a_player_without_gradient_is_named():
 def test_a_contest_is_nothing_to_complain_about():
     assert verdicts(history()) == [] and phase(history()) == "contested"
     assert verdicts([]) == [] and phase([]) == "starting"
+    assert phase([{"step": 5, "generator/pixel": 0.1, "diversity": 0.01}]) == "pre-training"

@@ -37,6 +37,15 @@ def test_two_and_two_steps_are_four(variant, train, saved, tmp_path):
     assert torch.equal(made(ganzoo.load(whole).game, 2), made(ganzoo.load(part).game, 2))
 
 
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_run_resumes_on_either_side_of_the_border_between_its_phases(stop, train, saved, tmp_path):
+    phases = {"game.pretrain": 0.5}
+    whole = train("srgan", steps=4, out=tmp_path / "whole", overrides=phases)
+    part = train("srgan", steps=4, stop_at=stop, out=tmp_path / "part", overrides=phases)
+    train(resume=part)
+    assert same(saved(whole)[0], saved(part)[0])
+
+
 def test_a_resumed_run_sees_the_batches_that_were_due(train, tmp_path):
     seen = {"whole": [], "part": []}
 
