@@ -48,7 +48,9 @@ def frechet_distance_from_features(a: Any, b: Any) -> float:
     """The Fréchet distance between the Gaussians of two sets of features (n, d), arrays or tensors; n from 2 up."""
     a, b = _double(a), _double(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
-        raise GanzooError(f"two sets of features (n, d) were expected, but shapes are {tuple(a.shape)}, {tuple(b.shape)}")
+        raise GanzooError(
+            f"features (n, d) were expected twice, but their shapes are {tuple(a.shape)}, {tuple(b.shape)}"
+        )
     gaussians = []
     for features in (a, b):
         moments = Moments()
