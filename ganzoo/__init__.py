@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ganzoo.augmenting import augment
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
+    from ganzoo.metrics.evaluate import evaluate
     from ganzoo.projecting import project
     from ganzoo.run import train
     from ganzoo.variants import list_variants
@@ -25,6 +26,7 @@ _PLACES = {
     "UnknownName": "errors",
     "augment": "augmenting",
     "create": "zoo",
+    "evaluate": "metrics.evaluate",
     "list_models": "zoo",
     "list_variants": "variants",
     "load": "zoo",
@@ -39,6 +41,7 @@ __all__ = [
     "UnknownName",
     "augment",
     "create",
+    "evaluate",
     "list_models",
     "list_variants",
     "load",

@@ -72,6 +72,7 @@ class Schedule(Strict):
     """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none.
 
     lr_steps: for lr_decay "steps", pairs of a share of the steps and the rate's factor from there on.
+    eval_every: steps between scores of ``eval_samples`` images by FID through ``eval_extractor``.
     """
 
     steps: int = Field(gt=0)
@@ -87,6 +88,9 @@ class Schedule(Strict):
     log_every: int = Field(50, gt=0)
     sample_every: int = Field(1000, gt=0)
     checkpoint_every: int = Field(1000, gt=0)
+    eval_every: int | None = Field(None, gt=0)
+    eval_samples: int = Field(5000, ge=2)
+    eval_extractor: str | None = None
 
 
 class Config(Strict):

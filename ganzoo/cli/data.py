@@ -150,6 +150,34 @@ def info(name: str, as_json: bool) -> None:
         _print_pack(pack)
 
 
+@command.command()
+@click.argument("name")
+@click.option("--extractor", metavar="NAME", help="What images are seen through: `ganzoo list --kind extractors`.")
+@click.option("--weights", metavar="FILE", help="The extractor's weights, where they cannot be downloaded.")
+@click.option("--protocol", metavar="NAME", help="A frozen way to score, which says what to compare with.")
+@click.option("--split", help="Of the data set: train if left out.")
+@click.option("--resolution", type=click.IntRange(1), help="Of the images to be scored; default: the data's own.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@as_json
+def stats(name: str, as_json: bool, **options: Any) -> None:
+    """Make the statistics that scores compare with ahead of time; `ganzoo eval` finds them.
+
+    \b
+    ganzoo data stats mnist --protocol gz-mnist-10k --resolution 32
+    ganzoo data stats cifar10 --extractor efficientnet-lite0
+    """
+    from ganzoo.metrics.evaluate import statistics
+
+    with progress_shown() as progress:
+        facts = statistics(name, progress=progress, **options)
+    if as_json:
+        return print_json(facts)
+    click.echo(
+        f"{facts['dataset']} {facts['split']}: {facts['features']:,} features of {facts['count']:,} images at "
+        f"{'x'.join(map(str, facts['resolution']))} through {facts['extractor']}\n{facts['file']}"
+    )
+
+
 def _print_pack(info: dict[str, Any]) -> None:
     height, width = info["resolution"]
     labels = f", {len(info['classes'])} classes" if info["classes"] else ""

@@ -41,6 +41,7 @@ class Request:
     direction: str | None = None
     init_from: str | None = None
     overrides: Mapping[str, Any] | None = None
+    eval_every: int | None = None
 
     def values(self) -> dict[str, Any]:
         """The configuration's overrides."""
@@ -49,6 +50,7 @@ class Request:
             "schedule.batch_size": self.batch_size,
             "resolution": self.resolution,
             "direction": self.direction,
+            "schedule.eval_every": self.eval_every,
         }
         given = {key: value for key, value in named.items() if value is not None}
         for key, value in (self.overrides or {}).items():
