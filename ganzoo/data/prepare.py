@@ -150,7 +150,7 @@ def _answers(pack: Card, request: Request) -> bool:
 
 
 def _admits(request: Request, kind: str) -> bool:
-    return not request.kinds or kind in request.kinds or (kind == "labelled" and "images" in request.kinds)
+    return not request.kinds or kind in request.kinds or (kind in ("labelled", "captions") and "images" in request.kinds)
 
 
 def _refuse_kind(name: str, kind: str, request: Request) -> None:

@@ -23,6 +23,7 @@ KINDS = {
     "labelled": "labelled images",
     "pairs": "pairs of images",
     "unpaired": "unpaired images of two kinds",
+    "captions": "images with captions",
 }
 
 
