@@ -118,9 +118,7 @@ def build_network(component: Component, **given: Any) -> nn.Module:
     return network
 
 
-def build_objective(
-    config: Config, discriminator: nn.Module, name: str = "discriminator"
-) -> AdversarialObjective:
+def build_objective(config: Config, discriminator: nn.Module, name: str = "discriminator") -> AdversarialObjective:
     """The configuration's loss, penalties and augmentation for a critic; refuses penalties it makes meaningless.
 
     name: what the configuration calls the critic's network.

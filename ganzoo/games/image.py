@@ -25,8 +25,8 @@ class ImageGame(Game):
     (Odena et al. 2017, eq. 2 and 3).
     """
 
-    players = ("generator", "discriminator")
-    sampled = ("generator",)
+    players: tuple[str, ...] = ("generator", "discriminator")
+    sampled: tuple[str, ...] = ("generator",)
     conditional = False
     generator: nn.Module
     discriminator: nn.Module

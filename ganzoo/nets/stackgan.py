@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo import random
+from ganzoo.errors import GanzooError
 from ganzoo.nets.layers import Project, UpConv2d, depth, flatten, keeps_bias, norm2d, spectral, stage_widths
 from ganzoo.registry import NETWORKS
 
@@ -85,6 +86,8 @@ class StackGANRefiner(nn.Module):
         blocks: int = 4,
     ):
         super().__init__()
+        if scale not in (2, 4, 8):
+            raise GanzooError(f"scale {scale} is not possible here; use 2, 4 or 8")
         size, downs = resolution // scale, 0
         while size % 2 == 0 and size > ENCODED_SIZE:
             size, downs = size // 2, downs + 1
@@ -137,9 +140,10 @@ class StackGANDiscriminator(nn.Module):
         self.blocks = nn.Sequential(*(_down(a, b, nn.LeakyReLU(0.2), norm) for a, b in pairwise(widths)))
         self.thin = nn.Sequential(*(_same(a, b, nn.LeakyReLU(0.2), norm) for a, b in pairwise(thinned)))
         self.compress = nn.Sequential(nn.Linear(text_size, compressed_size), nn.LeakyReLU(0.2))
-        self.join = nn.Sequential(
-            nn.Conv2d(width + compressed_size, width, 1, bias=keeps_bias(norm)), norm2d(norm, width), nn.LeakyReLU(0.2)
-        )
+        # One 1×1 convolution over the map with the text at every place, as the sum that it is.
+        self.join_image = nn.Conv2d(width, width, 1, bias=keeps_bias(norm))
+        self.join_text = nn.Linear(compressed_size, width, bias=False)
+        self.norm = norm2d(norm, width)
         self.to_logit = nn.Linear(width * base * base, 1)
         spectral(self, spectral_norm)
 
@@ -148,11 +152,12 @@ class StackGANDiscriminator(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Images -> maps (N, width, 4, 4)."""
-        return self.thin(self.blocks(self.from_image(images)))
+        return self.join_image(self.thin(self.blocks(self.from_image(images))))
 
     def judge(self, features: Tensor, embedding: Tensor) -> Tensor:
         """Maps and texts -> logits (N,)."""
-        return self.to_logit(flatten(self.join(_everywhere(features, self.compress(embedding))))).squeeze(1)
+        joined = features + self.join_text(self.compress(embedding))[..., None, None]
+        return self.to_logit(flatten(F.leaky_relu(self.norm(joined), 0.2))).squeeze(1)
 
 
 class ResidualBlock(nn.Module):
@@ -161,7 +166,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.layers = nn.Sequential(
-            _same(channels, channels), nn.Conv2d(channels, channels, 3, padding=1, bias=False), norm2d("batch", channels)
+            _same(channels, channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            norm2d("batch", channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
