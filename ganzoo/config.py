@@ -98,6 +98,7 @@ class Config(Strict):
 
     mirror: flip half of the images. jitter: enlarge images by this factor and cut the old size out at random.
     direction: from which side of its data a game translates to which; None for games that do not translate.
+    captions: examples of the texts a model draws, the data's longest among them.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Config(Strict):
     resolution: int = Field(gt=0)
     image_channels: int = Field(3, ge=1, le=4)
     classes: list[str] = []
+    captions: list[str] = []
     mirror: bool = False
     jitter: float = Field(1.0, ge=1, le=2)
     direction: Literal["AtoB", "BtoA"] | None = None

@@ -82,8 +82,8 @@ def require_onnx() -> None:
 
 def _sampled_only(model: Model) -> Model:
     game = create_game(model.config, networks=model.game.sampled)
-    wanted = {name: value for name, value in model.game.state_dict().items() if _network(name) in game.sampled}
-    game.load_state_dict(wanted)
+    own = game.state_dict()
+    game.load_state_dict({name: value for name, value in model.game.state_dict().items() if name in own})
     return Model(model.config, game, model.card, model.facts)
 
 
@@ -109,8 +109,8 @@ def _network(parameter: str) -> str:
 
 def _plain_generator(model: Model) -> nn.Module:
     """A copy of the generator on the CPU with its weights as they are, spectral norm worked out."""
-    if model.config.latent is None:
-        raise GanzooError(f"{model.config.name} does not make images from noise; it cannot be exported to ONNX")
+    if model.config.latent is None or model.reads:
+        raise GanzooError(f"{model.config.name} does not make images from noise alone; it cannot be exported to ONNX")
     # Built anew: deep copies share the class that spectral norm's parametrization edits.
     generator = _sampled_only(model).game.get_submodule("generator").cpu()
     for layer in list(generator.modules()):

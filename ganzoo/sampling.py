@@ -31,6 +31,7 @@ def save_samples(
     n: int | None = None,
     seed: int = 0,
     labels: Sequence[str | int] = (),
+    captions: Sequence[str] = (),
     truncation: float = 1.0,
     points: int | None = None,
     fps: int | None = None,
@@ -45,30 +46,33 @@ def save_samples(
     mixed: a table of that many samples' styles with as many others', as a ``.png``. latents: files of them, whose
     images are made instead of samples.
     labels: class names or numbers, taken in turn; drawn if left out, in a grid with a column for each.
+    captions: texts for a text-to-image model, in a grid with a row of ``n`` / captions (8) for each.
     """
     form = _form(out)
     _refuse_mixture(form, n, points, fps)
     options: dict[str, Any] = {"seed": seed, "truncation": truncation}
     if mixed is not None:
-        if form != ".png" or n is not None or labels:
+        if form != ".png" or n is not None or labels or captions:
             raise GanzooError(
-                "--style-mix makes one table of drawn samples; let --out end in .png, without -n or --label"
+                "--style-mix makes one table of drawn samples; let --out end in .png, without -n, --label or --captions"
             )
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
     if latents:
-        if form in MOVING or n is not None or labels:
+        if form in MOVING or n is not None or labels or captions:
             raise GanzooError(
-                "--latent makes the images of its files; let --out be a .png or a folder, without -n or --label"
+                "--latent makes the images of its files; let --out be a .png or a folder, without -n, --label, --captions"
             )
         return _save_images([model.render(*read_latents(latents, model.config.name))], Path(out), form)
     if form in MOVING:
         points = 8 if points is None else points
+        options["captions"] = _in_turn(captions, points, times=FRAMES)
         label = _in_turn(labels, points, times=FRAMES)
         walk = model.interpolate(points, FRAMES, label=label, **options)
         return _save_walk(walk, Path(out), form, fps or FRAMES_PER_SECOND)
-    n = 64 if n is None else n
-    batches = model.batches(n, label=_in_turn(labels, n), **options)
-    return _save_images(batches, Path(out), form, columns=len(labels) if len(labels) > 1 else None)
+    n = (8 * len(captions) or 64) if n is None else n
+    batches = model.batches(n, label=_in_turn(labels, n), captions=_in_rows(captions, n), **options)
+    columns = n // len(captions) if captions else len(labels) if len(labels) > 1 else None
+    return _save_images(batches, Path(out), form, columns=columns)
 
 
 def write_images(batches: Iterable[Tensor], folder: Path) -> None:
@@ -105,11 +109,20 @@ def _refuse_mixture(form: str, n: int | None, points: int | None, fps: int | Non
         raise GanzooError(f"a {form} walks through samples; say how many with --interpolate instead of -n")
 
 
-def _in_turn(labels: Sequence[str | int], n: int, times: int = 1) -> list[str | int] | None:
+def _in_turn(labels: Sequence[Any], n: int, times: int = 1) -> list[Any] | None:
     """``n`` labels, the given ones in turn, each ``times`` times."""
     if not labels:
         return None
     return list(chain.from_iterable([label] * times for label in islice(cycle(labels), max(n, 0))))
+
+
+def _in_rows(captions: Sequence[str], n: int) -> list[str] | None:
+    """``n`` captions, as many of each."""
+    if not captions:
+        return None
+    if n % len(captions):
+        raise GanzooError(f"{n} images are no whole rows of {len(captions)} captions; give a multiple with -n")
+    return [caption for caption in captions for _ in range(n // len(captions))]
 
 
 def _save_images(batches: Iterable[Tensor], path: Path, form: str, columns: int | None = None) -> Path:

@@ -71,47 +71,59 @@ class Model:
         """Names of the labels it can be asked for; empty for an unconditional model."""
         return self.config.classes if self.config.conditional else []
 
+    @property
+    def reads(self) -> bool:
+        """Whether it can be asked for images by ``captions``."""
+        return "captions" in self.game.fields
+
     def sample(
         self,
-        n: int = 1,
+        n: int | None = None,
         *,
         seed: int = 0,
         seeds: Sequence[int] | None = None,
         label: str | int | Sequence[str | int] | None = None,
+        captions: str | Sequence[str] | None = None,
         truncation: float = 1.0,
         batch_size: int = 64,
     ) -> Tensor:
         """Images as a float tensor (n, C, H, W) in [-1, 1] on the CPU.
 
-        The same seed gives the same images on the CPU, however they are batched. seeds: one seed per image
-        instead. label: a class name or number for all, or one for each image; drawn uniformly if left out.
-        truncation: below 1, images are more typical and less varied. Raises GanzooError for unknown labels.
+        n: 1 if left out, or one for each of several captions. The same seed gives the same images on the CPU,
+        however they are batched. seeds: one seed per image instead. label: a class name or number for all, or one
+        for each image; drawn uniformly if left out. captions: what a text-to-image model draws, a text for all or
+        one for each; drawn from examples if left out. truncation: below 1, images are more typical and less varied.
+        Raises GanzooError for unknown labels and for texts that are too long.
         """
-        options: dict[str, Any] = {"label": label, "truncation": truncation, "batch_size": batch_size}
-        return torch.cat(list(self.batches(n, seed=seed, seeds=seeds, **options))).contiguous()
+        options: dict[str, Any] = {"label": label, "captions": captions, "truncation": truncation}
+        batches = self.batches(n, seed=seed, seeds=seeds, batch_size=batch_size, **options)
+        return torch.cat(list(batches)).contiguous()
 
     def batches(
         self,
-        n: int,
+        n: int | None = None,
         *,
         seed: int = 0,
         seeds: Sequence[int] | None = None,
         label: str | int | Sequence[str | int] | None = None,
+        captions: str | Sequence[str] | None = None,
         truncation: float = 1.0,
         batch_size: int = 64,
     ) -> Iterator[Tensor]:
         """The images of :meth:`sample`, a batch at a time."""
+        if n is None:
+            n = 1 if captions is None or isinstance(captions, str) else len(captions)
         n = n if seeds is None else len(seeds)
         if n < 1 or batch_size < 1:
             raise GanzooError(f"{min(n, batch_size)} images were asked for; give a number from 1 up")
-        labels = self._labels(label, n)
+        conditions = self._conditions(label, captions, n)
         for start in range(0, n, batch_size):
             stop = min(start + batch_size, n)
             yield self.game.sample(
                 stop - start,
                 seed=seed,
                 seeds=None if seeds is None else seeds[start:stop],
-                labels=None if labels is None else labels[start:stop],
+                labels=None if conditions is None else conditions[start:stop],
                 truncation=truncation,
                 start=start,
             ).cpu()
@@ -149,17 +161,18 @@ class Model:
         *,
         seed: int = 0,
         label: str | int | Sequence[str | int] | None = None,
+        captions: str | Sequence[str] | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
         """A closed walk through the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1].
 
-        Latents are interpolated on the sphere they lie on where they are normal, else linearly. label: one for
-        all frames, or one for each; drawn for each point if left out.
+        Latents are interpolated on the sphere they lie on where they are normal, else linearly. label, captions: one
+        for all frames, or one for each; drawn for each point if left out.
         """
         if points < 2 or frames < 1:
             raise GanzooError("an interpolation needs at least 2 points and 1 frame between them")
-        labels = self._labels(label, points * frames)
-        return self.game.interpolate(points, frames, seed=seed, labels=labels, truncation=truncation).cpu()
+        conditions = self._conditions(label, captions, points * frames)
+        return self.game.interpolate(points, frames, seed=seed, labels=conditions, truncation=truncation).cpu()
 
     @torch.no_grad()
     def render(self, latents: Tensor, labels: Tensor | None = None, *, batch_size: int = 64) -> Tensor:
@@ -180,7 +193,8 @@ class Model:
         """The position of a class by its name or number; raises GanzooError if there is none such."""
         names = self.classes
         if not names:
-            raise GanzooError(f"this {self.config.name} was trained without labels; leave the label out")
+            instead = "ask for captions instead" if self.reads else "leave the label out"
+            raise GanzooError(f"this {self.config.name} was trained without labels; {instead}")
         if isinstance(label, str) and label in names:
             return names.index(label)
         # Where classes are called by numbers, "1" is a name and not a position.
@@ -195,9 +209,24 @@ class Model:
         return self
 
     def __repr__(self) -> str:
-        kind = f"{len(self.classes)} classes" if self.classes else "unconditional"
+        kind = f"{len(self.classes)} classes" if self.classes else "texts" if self.reads else "unconditional"
         size = f"{self.config.resolution}×{self.config.resolution}×{self.config.image_channels}"
         return f"Model({self.config.name}, {size}, {kind})"
+
+    def _conditions(
+        self, label: str | int | Sequence[str | int] | None, captions: str | Sequence[str] | None, n: int
+    ) -> Tensor | None:
+        """Class numbers or codes of texts, one for each image."""
+        if captions is None:
+            return self._labels(label, n)
+        if not self.reads:
+            raise GanzooError(f"this {self.config.name} does not draw what a text says; leave the captions out")
+        each = [captions] * n if isinstance(captions, str) else list(captions)
+        if len(each) != n:
+            raise GanzooError(f"{len(each)} captions were given for {n} images; give one, or one for each image")
+        game: Any = self.game
+        codes: Tensor = game.codes(each)
+        return codes
 
     def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:
         if label is None:

@@ -17,6 +17,7 @@ from ganzoo.data.loader import Loader
 from ganzoo.games.base import Game, create_game
 from ganzoo.games.translation import ImageToImageGame
 from ganzoo.registry import GAMES, NETWORKS
+from ganzoo.text import encode
 from ganzoo.training.trainer import Settings, Trainer
 from ganzoo.variants import list_variants, read_variant
 
@@ -38,6 +39,9 @@ WIDTHS = {
     "style_size": 8,
     "growth": 2,
     "blocks": 1,
+    "condition_size": 6,
+    "compressed_size": 6,
+    "length": 24,
 }
 FEATURES = {"features": "timm:test_efficientnet", "feature_weights": "random", "feature_scales": [0, 1]}
 
@@ -51,6 +55,8 @@ def tiny(variant: str) -> dict[str, Any]:
     game = read_variant(variant)["game"]
     if "features" in game:
         overrides |= {f"game.{name}": value for name, value in FEATURES.items()}
+    if "generator_two" in read_variant(variant)["networks"]:
+        overrides["game.stage_one"] = 1e-6  # the second stage from the second step on
     return overrides
 
 
@@ -70,6 +76,12 @@ class Images:
 
     images: Tensor
     labels: Tensor
+
+    @property
+    def captions(self) -> Tensor:
+        """Two for each image, one of them longer; they name its label."""
+        texts = [form.format(int(label)) for label in self.labels for form in ("number {}", "{}")]
+        return torch.from_numpy(encode(texts)).unflatten(0, (-1, 2))
 
     @property
     def images_a(self) -> Tensor:
@@ -95,7 +107,7 @@ def data_for(variant: str, folder: Path) -> str | Path:
     kind = GAMES.get(game if isinstance(game, str) else game["name"]).kinds[0]
     if kind in ("pairs", "unpaired"):
         return two_sided(folder / kind, kind)
-    return "mnist-10k"
+    return captioned(folder / kind) if kind == "captions" else "mnist-10k"
 
 
 def two_sided(folder: Path, kind: str, *, size: int = 32, train: tuple[int, int] = (12, 9), test: int = 3) -> Path:
@@ -111,6 +123,18 @@ def two_sided(folder: Path, kind: str, *, size: int = 32, train: tuple[int, int]
                 image = random.integers(0, 256, (size, size), dtype=np.uint8)
                 pixels = np.concatenate([image, 255 - image], 1) if kind == "pairs" else image
                 Image.fromarray(pixels).save(place / f"{side}{number}.png")
+    return folder
+
+
+def captioned(folder: Path, *, size: int = 32, count: int = 12) -> Path:
+    """Random gray images with two captions each in a table."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        random = np.random.default_rng(0)
+        for number in range(count):
+            Image.fromarray(random.integers(0, 256, (size, size), dtype=np.uint8)).save(folder / f"{number}.png")
+        rows = [f"{n}.png,{text} {n}" for n in range(count) for text in ("image", "number")]
+        (folder / "captions.csv").write_text("\n".join(["file,caption", *rows]))
     return folder
 
 

@@ -8,7 +8,7 @@ import click
 
 from ganzoo.cli._output import print_json, print_table, progress_shown
 
-KINDS = ("images", "pairs", "unpaired")
+KINDS = ("images", "pairs", "unpaired", "captions")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -68,7 +68,8 @@ def prepare(
     """Download or read a dataset and pack it for training.
 
     NAME is a named dataset, or a folder, zip or tar of images (class folders become labels). Pairs are images
-    side by side, or folders A/ and B/ with the same names; unpaired images lie in trainA/ and trainB/.
+    side by side, or folders A/ and B/ with the same names; unpaired images lie in trainA/ and trainB/. Captions are
+    in captions.jsonl or captions.csv beside the images, or in a text file for each.
 
     \b
     ganzoo data prepare mnist
@@ -181,6 +182,7 @@ def stats(name: str, as_json: bool, **options: Any) -> None:
 def _print_pack(info: dict[str, Any]) -> None:
     height, width = info["resolution"]
     labels = f", {len(info['classes'])} classes" if info["classes"] else ""
+    labels += f", {info['captions']:,} captions" if info.get("captions") else ""
     skipped = f", {info['skipped']['count']:,} unreadable skipped" if info["skipped"]["count"] else ""
     click.echo(
         f"prepared:    {info['label']} {info['split']}: {info['count']:,} images {height}x{width}x{info['channels']}"

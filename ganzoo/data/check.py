@@ -51,7 +51,7 @@ class Report:
 def check(path: str | Path, progress: Progress | None = None, kind: str | None = None) -> Report:
     """Decode every image of a folder, zip or tar once and report on them.
 
-    kind: images, pairs or unpaired; what the images look like if left out.
+    kind: images, pairs, unpaired or captions; what the images look like if left out.
     """
     path = Path(path).expanduser().absolute()
     files = open_files(path)
@@ -168,6 +168,9 @@ def _plan(report: Report, layout: Layout, seen: Survey) -> list[str]:
 
 
 def _plan_sides(layout: Layout, seen: Survey) -> str:
+    if layout.captions:
+        texts = sum(map(len, layout.captions.values()))
+        return f"learn from {texts:,} captions with a variant such as stackgan, or from the images alone"
     if layout.kind == "pairs":
         return "take the " + ("images of A/ and B/ by name" if layout.partners else "halves A|B of each") + " as pairs"
     if layout.kind == "unpaired":

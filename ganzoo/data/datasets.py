@@ -37,7 +37,7 @@ class Dataset:
     name: str
     title: str
     family: str
-    kind: str  # images | labelled | pairs | unpaired
+    kind: str  # images | labelled | pairs | unpaired | captions
     resolution: tuple[int, int] | None
     channels: int
     counts: dict[str, int]
@@ -73,6 +73,19 @@ otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum r
 road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
 sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle
 wardrobe whale willow_tree wolf woman worm"""
+MNIST_10K_NOTE = "these are MNIST's test digits: a model trained on them may not be scored on MNIST's test split"
+MNIST_10K_SOURCES = (
+    Source(
+        "t10k-images-idx3-ubyte.gz",
+        size=1_602_050,
+        sha256="5634745efa576a17e7d4cf5cd9d09123c75e6538e5114267c2d156edaf519341",
+    ),
+    Source(
+        "t10k-labels-idx1-ubyte.gz",
+        size=4_517,
+        sha256="ae18e77e031ccde52407f794d123116439864147d33ac992975f85dd4dc42af6",
+    ),
+)
 MNIST_ACCEPTS = "the four IDX files, gzipped or not, in a folder or archive; or images in one folder per class"
 
 DATASETS.register("mnist-10k")(
@@ -91,19 +104,28 @@ DATASETS.register("mnist-10k")(
         accepts=MNIST_ACCEPTS,
         bundled="mnist-10k",
         lossless=True,
-        notes=("these are MNIST's test digits: a model trained on them may not be scored on MNIST's test split",),
-        sources=(
-            Source(
-                "t10k-images-idx3-ubyte.gz",
-                size=1_602_050,
-                sha256="5634745efa576a17e7d4cf5cd9d09123c75e6538e5114267c2d156edaf519341",
-            ),
-            Source(
-                "t10k-labels-idx1-ubyte.gz",
-                size=4_517,
-                sha256="ae18e77e031ccde52407f794d123116439864147d33ac992975f85dd4dc42af6",
-            ),
-        ),
+        notes=(MNIST_10K_NOTE,),
+        sources=MNIST_10K_SOURCES,
+    )
+)
+
+DATASETS.register("captioned-digits")(
+    Dataset(
+        name="captioned-digits",
+        title="The bundled digits in six colours at five places, with captions",
+        family="captioned-digits",
+        kind="captions",
+        resolution=(64, 64),
+        channels=3,
+        counts={"train": 10_000},
+        licence="MIT (this copy); MNIST by LeCun, Cortes and Burges",
+        homepage="http://yann.lecun.com/exdb/mnist/",
+        layout="captioned-digits",
+        accepts="the bundled digits' two IDX files in a folder",
+        bundled="mnist-10k",
+        lossless=True,
+        notes=(MNIST_10K_NOTE, "drawn when prepared: each digit once, with six captions"),
+        sources=MNIST_10K_SOURCES,
     )
 )
 

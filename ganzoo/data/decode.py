@@ -81,7 +81,7 @@ class Geometry:
     def chunk(self, images: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         """Images of one size and their labels, at this geometry."""
         made = self.images(images)
-        return made, None if labels is None else np.repeat(labels, len(made) // len(images))
+        return made, None if labels is None else np.repeat(labels, len(made) // len(images), axis=0)
 
     def _tiles(self, image: Image.Image) -> np.ndarray:
         """The grid of tiles in an image's middle."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ganzoo.data.captions import find_captions, packed
 from ganzoo.data.datasets import Dataset
 from ganzoo.data.decode import Geometry, Look, Unreadable, decode, look
 from ganzoo.data.files import Files
@@ -84,9 +85,9 @@ def read_images(
             count=len(items),
             channels=seen.channels,
             size=next(iter(sizes)) if len(sizes) == 1 else None,
-            read=_reader(files, items, layout.partners),
+            read=_reader(files, items, layout),
             classes=layout.classes if items[0][1] is not None and layout.kind == "images" else (),
-            labelled=items[0][1] is not None,
+            labelled=items[0][1] is not None and layout.kind != "captions",
             square=all(height == width for height, width in sizes),
             lossy=seen.lossy_format,
             kind=layout.kind,
@@ -98,6 +99,8 @@ def read_images(
 def lay_out(files: Files, dataset: Dataset | None = None, kinds: Sequence[str] = ()) -> Layout:
     """The layout of a collection, as a named dataset has it or as one of the wanted kinds."""
     kind = dataset.kind if dataset else choose_kind(files, kinds)
+    if kind == "captions":
+        return find_captions(files)
     return find_sides(files, kind) if kind in ("pairs", "unpaired") else find_layout(files, dataset)
 
 
@@ -144,9 +147,9 @@ def _look(files: Files, name: str) -> Look | str:
         return str(error)
 
 
-def _reader(files: Files, items: Items, partners: Mapping[str, str]) -> Reader:
-    def one(name: str, geometry: Geometry) -> np.ndarray | str:
-        return read_image(files, name, geometry, partners.get(name))
+def _reader(files: Files, items: Items, layout: Layout) -> Reader:
+    partners = layout.partners
+    captions = packed([layout.captions[name] for name, _ in items]) if layout.captions else None
 
     def read(geometry: Geometry, skipped: list[str]) -> Iterator[Chunk]:
         step = max(1, CHUNK_BYTES // (geometry.height * geometry.width * geometry.panels * geometry.channels))
@@ -160,7 +163,7 @@ def _reader(files: Files, items: Items, partners: Mapping[str, str]) -> Reader:
                 )
             skipped += [f"{name}: {r}" for (name, _), r in zip(batch, results, strict=True) if isinstance(r, str)]
             if chunk := _chunk(batch, results):
-                yield chunk
+                yield chunk if captions is None else (chunk[0], captions[chunk[1]])
 
     return read
 

@@ -35,7 +35,8 @@ class Layout:
     """Image names by split with their class (None: unlabelled), all classes, and what was left out.
 
     kind: "pairs" (an image is its two halves, or is completed by its partner), "unpaired" (the classes are the
-    two sides) or "images". partners: the B images of A images that lie in files of their own.
+    two sides), "captions" (in the place of a class is an image's number) or "images". partners: the B images of A
+    images that lie in files of their own. captions: those of each image.
     """
 
     splits: dict[str, list[tuple[str, int | None]]]
@@ -43,6 +44,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
     kind: str = "images"
     partners: dict[str, str] = field(default_factory=dict)
+    captions: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

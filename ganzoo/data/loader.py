@@ -19,7 +19,8 @@ RESIDENT_SHARE = 0.25
 class Loader:
     """Endless epochs of a data set, each in an order of its own, cut into global batches.
 
-    A batch is a mapping of fields; images are (N, C, H, W) in [-1, 1], channels-last, labels (N,).
+    A batch is a mapping of fields; images are (N, C, H, W) in [-1, 1], channels-last, labels (N,),
+    captions (N, longest) bytes, one of each image's.
     mirror: flip half of the images left to right. jitter: enlarge images by this factor and cut the old size out
     at a random place. independent: each field has an order and changes of its own; otherwise the fields' rows
     belong together.
@@ -52,7 +53,9 @@ class Loader:
         for field, array in self._arrays.items():
             index = self.index(number, field)[offset : offset + (rows or self.batch_size)]
             values = _take(array, index, self.device)
-            if values.dtype == torch.uint8:
+            if field == "captions":
+                values = _one_of(values)
+            elif values.dtype == torch.uint8:
                 if changes is None or self.independent:
                     changes = self._changes(len(index))
                 values = changes.applied(to_float(values))
@@ -129,6 +132,13 @@ def _place(array: Tensor, device: torch.device) -> Tensor:
     if device.type != "cuda" or array.nbytes > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
         return array
     return array.to(device)
+
+
+def _one_of(captions: Tensor) -> Tensor:
+    """One of each image's captions, (N, most, longest) -> (N, longest), drawn anew for every batch."""
+    counts = (captions[:, :, 0] != 0).sum(1)
+    chosen = (random.uniform(len(captions), device=captions.device) * counts).long()
+    return captions[torch.arange(len(captions), device=captions.device), chosen]
 
 
 def _take(array: Tensor, index: Tensor, device: torch.device) -> Tensor:

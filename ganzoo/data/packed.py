@@ -18,13 +18,15 @@ import numpy as np
 
 from ganzoo.data.store import CARD, read_card, writing_to
 from ganzoo.errors import GanzooError
+from ganzoo.text import decode
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
 ABANDONED_AFTER = 24 * 3600  # seconds
-Chunk = tuple[np.ndarray, "np.ndarray | None"]  # images (n, H, W, C) uint8, labels (n,) int64
+# images (n, H, W, C) uint8; labels (n,) int64, or captions (n, most of one image, longest) uint8
+Chunk = tuple[np.ndarray, "np.ndarray | None"]
 
 
 class PackedDataset:
@@ -86,6 +88,24 @@ class PackedDataset:
         """(N,) int64 indices into ``classes``; None where there are none."""
         return _tensor(self.numpy("labels")) if self.info["labels"] else None
 
+    @cached_property
+    def captions(self) -> Tensor | None:
+        """(N, most of one image, longest) uint8: each image's captions as :mod:`ganzoo.text` writes them."""
+        return _tensor(self.numpy("captions")) if self.beside == "captions" else None
+
+    @property
+    def beside(self) -> str | None:
+        """The field that belongs to each image."""
+        return "labels" if self.info["labels"] else "captions" if self.info.get("captions") else None
+
+    def example_captions(self, n: int = 16) -> list[str]:
+        """The first captions of ``n`` images from all over the set, and the longest caption of all."""
+        captions = self.numpy("captions")
+        chosen = captions[np.linspace(0, len(captions) - 1, n).astype(int), 0]
+        everything = captions.reshape(-1, captions.shape[2])
+        longest = (everything != 0).sum(1).argmax()
+        return list(dict.fromkeys(decode([*chosen, everything[longest]])))
+
     def _side(self, side: int) -> Tensor:
         if self.panels == 2:
             return self.images.chunk(2, 2)[side]
@@ -146,11 +166,11 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def _write_arrays(folder: Path, chunks: Iterable[Chunk]) -> dict[str, Any]:
-    """images.npy and labels.npy, hashed on their way to disk."""
+    """images.npy and labels.npy or captions.npy, hashed on their way to disk."""
     digest = hashlib.sha256(b"ganzoo packed dataset 1")
-    count, shape, labels = 0, None, []
+    count, shape, beside = 0, None, []
     with open(folder / "images.npy", "wb") as file:
-        for images, chunk_labels in chunks:
+        for images, belonging in chunks:
             with writing_to(folder.parent):
                 if shape is None:
                     shape = images.shape[1:]
@@ -159,8 +179,8 @@ def _write_arrays(folder: Path, chunks: Iterable[Chunk]) -> dict[str, Any]:
                 file.write(data)
             digest.update(data)
             count += len(images)
-            if chunk_labels is not None:
-                labels.append(chunk_labels.astype(np.int64))
+            if belonging is not None:
+                beside.append(belonging)
         if shape is None:
             raise GanzooError("no image could be read; nothing was prepared")
         with writing_to(folder.parent):
@@ -169,15 +189,23 @@ def _write_arrays(folder: Path, chunks: Iterable[Chunk]) -> dict[str, Any]:
                 raise GanzooError("the array's header changed its size; please report this")
             _to_disk(file)
     digest.update(repr((count, *shape)).encode())
-    if labels:
-        digest.update(_write_labels(folder / "labels.npy", np.concatenate(labels)))
-    return {
+    facts = _write_beside(folder, np.concatenate(beside), digest) if beside else {"labels": False}
+    return facts | {
         "count": count,
         "resolution": [int(shape[0]), int(shape[1])],
         "channels": int(shape[2]),
-        "labels": bool(labels),
         "fingerprint": digest.hexdigest(),
     }
+
+
+def _write_beside(folder: Path, values: np.ndarray, digest: Any) -> dict[str, Any]:
+    """The labels or captions of all images."""
+    if values.ndim == 1:
+        digest.update(_write_array(folder / "labels.npy", values.astype(np.int64)))
+        return {"labels": True}
+    digest.update(repr(values.shape).encode())
+    digest.update(_write_array(folder / "captions.npy", values))
+    return {"labels": False, "captions": int((values[:, :, 0] != 0).sum())}
 
 
 def _write_header(file: Any, shape: tuple[int, ...], dtype: Any) -> int:
@@ -187,11 +215,11 @@ def _write_header(file: Any, shape: tuple[int, ...], dtype: Any) -> int:
     return file.tell()
 
 
-def _write_labels(path: Path, labels: np.ndarray) -> bytes:
+def _write_array(path: Path, array: np.ndarray) -> bytes:
     with writing_to(path.parent.parent), open(path, "wb") as file:
-        np.save(file, labels)
+        np.save(file, array)
         _to_disk(file)
-    return labels.tobytes()
+    return array.tobytes()
 
 
 def _class_counts(classes: list[str], folder: Path) -> dict[str, int]:

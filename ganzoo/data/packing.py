@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ganzoo.data import store
+from ganzoo.data.captioned_digits import read_captioned_digits
 from ganzoo.data.datasets import Dataset
 from ganzoo.data.decode import FITS, Geometry
 from ganzoo.data.files import open_files, signature
@@ -23,7 +24,13 @@ from ganzoo.data.source import Split
 from ganzoo.errors import GanzooError, UnknownName
 
 Progress = Callable[[str, int, int], None]
-OFFICIAL = {"idx": read_idx, "cifar": read_cifar, "stl10": read_stl10, "npz": read_npz}
+OFFICIAL = {
+    "idx": read_idx,
+    "cifar": read_cifar,
+    "stl10": read_stl10,
+    "npz": read_npz,
+    "captioned-digits": read_captioned_digits,
+}
 MAX_RESOLUTION = 4096
 SKIPPED_LISTED = 100
 CHUNK_BYTES = 16 << 20
@@ -88,11 +95,11 @@ def derive(parent: PackedDataset, request: Request, progress: Progress | None = 
 
     def read(geometry: Geometry, skipped: list[str]) -> Iterator[Chunk]:
         images = parent.numpy("images")
-        labels = parent.numpy("labels") if parent.info["labels"] else None
+        beside = parent.numpy(parent.beside) if parent.beside else None
         step = max(1, CHUNK_BYTES // int(np.prod(images.shape[1:])))
         for start in range(0, len(images), step):
             rows = slice(start, start + step)
-            yield geometry.chunk(images[rows], None if labels is None else np.array(labels[rows]))
+            yield geometry.chunk(images[rows], None if beside is None else np.array(beside[rows]))
 
     split = Split(
         parent.split,

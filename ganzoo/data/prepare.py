@@ -46,7 +46,7 @@ def open_dataset(
 
     What is not prepared yet is prepared now (and downloaded, where its licence allows). resolution: square size;
     None takes the data's own, or ``default_resolution`` where images differ in size. channels: 1, 3, or the data's.
-    kinds: what it may be (images, labelled, pairs, unpaired), most wanted first; None of it is refused.
+    kinds: what it may be (images, labelled, pairs, unpaired, captions), most wanted first; None of it is refused.
     """
     request = Request(resolution, channels, fit, default_resolution, tuple(kinds))
     return _prepare(_identify(name_or_path, None), request, split, False, progress)[0]
@@ -67,7 +67,7 @@ def prepare(
     """Pack every split of a dataset, or the one named; packs that exist already are returned as they are.
 
     source: the user's own copy of a named dataset. strict: refuse unreadable images instead of skipping them.
-    kind: images, pairs or unpaired; what the images look like if left out.
+    kind: images, pairs, unpaired or captions; what the images look like if left out.
     """
     request = Request(resolution, channels, fit, kinds=(kind,) if kind else ())
     return _prepare(_identify(name_or_path, source), request, split, strict, progress)
@@ -150,7 +150,8 @@ def _answers(pack: Card, request: Request) -> bool:
 
 
 def _admits(request: Request, kind: str) -> bool:
-    return not request.kinds or kind in request.kinds or (kind == "labelled" and "images" in request.kinds)
+    plain = kind in ("labelled", "captions") and "images" in request.kinds
+    return not request.kinds or kind in request.kinds or plain
 
 
 def _refuse_kind(name: str, kind: str, request: Request) -> None:

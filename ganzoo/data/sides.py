@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ganzoo.data.captions import has_captions
 from ganzoo.data.files import Files
 from ganzoo.data.layout import SPLITS, Layout, by_split, image_paths, without_wrapper
 from ganzoo.errors import GanzooError
@@ -23,6 +24,7 @@ KINDS = {
     "labelled": "labelled images",
     "pairs": "pairs of images",
     "unpaired": "unpaired images of two kinds",
+    "captions": "images with captions",
 }
 
 
@@ -72,6 +74,8 @@ def refuse_no_pairs(files: Files, sizes: Mapping[tuple[int, int], str]) -> None:
 
 
 def _looks_like(files: Files, places: dict[str, Place] | None) -> str:
+    if has_captions(files):
+        return "captions"
     if places is None:
         return "images"
     if not _unmatched(places):

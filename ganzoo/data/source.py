@@ -15,8 +15,8 @@ class Split:
 
     count: images it holds (unreadable ones included). size: the (height, width) all its images share, or None.
     channels: 1 where all are gray. lossy: "jpeg" or "webp" where any image is stored so.
-    kind: "images", "pairs" (each image is its two halves) or "unpaired" (the classes are the two sides). size,
-    square: of one half of a pair.
+    kind: "images", "pairs" (each image is its two halves), "unpaired" (the classes are the two sides) or
+    "captions". size, square: of one half of a pair.
     read: streams chunks and notes in ``skipped`` which files could not be read.
     """
 
@@ -38,5 +38,5 @@ class Split:
         return 2 if self.kind == "pairs" else 1
 
     def chunks(self, geometry: Geometry) -> Iterator[Chunk]:
-        """Images at ``geometry`` with their labels, in order."""
+        """Images at ``geometry`` with their labels or captions, in order."""
         return self.read(geometry, self.skipped)

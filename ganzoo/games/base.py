@@ -61,7 +61,10 @@ class Game(nn.Module):
         return (turn for turn in self.turns if step % turn.every == 0)
 
     def prepare(self, batch: Batch) -> Batch:
-        """Add to a batch what several players need from it, computed once, with gradients."""
+        """Add to a batch what several players need from it, computed once, with gradients.
+
+        Beside the data's fields a batch holds its step's ``progress``, the share of the schedule before it.
+        """
         return batch
 
     def terms(self, turn: Turn, batch: Batch, step: int) -> Terms:
@@ -131,15 +134,18 @@ def build_network(component: Component, **given: Any) -> nn.Module:
     return network
 
 
-def build_objective(config: Config, discriminator: nn.Module) -> AdversarialObjective:
-    """The configuration's loss, penalties and augmentation for a critic; refuses penalties it makes meaningless."""
+def build_objective(config: Config, discriminator: nn.Module, name: str = "discriminator") -> AdversarialObjective:
+    """The configuration's loss, penalties and augmentation for a critic; refuses penalties it makes meaningless.
+
+    name: what the configuration calls the critic's network.
+    """
     penalties = {}
     for component in config.penalties:
         penalty = PENALTIES.create(component.name, component.options)
         if penalty.per_sample and _contains(discriminator, _BatchNorm):
             raise GanzooError(
                 f"penalty '{component.name}' needs each image's own gradient, which batch norm in the discriminator "
-                "mixes over the batch; add -o networks.discriminator.norm=layer"
+                f"mixes over the batch; add -o networks.{name}.norm=layer"
             )
         penalties[component.name.replace("-", "_")] = penalty
     loss = ADVERSARIAL.create(config.loss.name, config.loss.options)

@@ -25,17 +25,20 @@ class ImageGame(Game):
     (Odena et al. 2017, eq. 2 and 3).
     """
 
-    sampled = ("generator",)
+    players: tuple[str, ...] = ("generator", "discriminator")
+    sampled: tuple[str, ...] = ("generator",)
+    conditional = False
     generator: nn.Module
     discriminator: nn.Module
 
     def __init__(self, config: Config, networks: Mapping[str, Component], class_weight: float = 1.0):
         super().__init__()
-        require_players(config.networks, ("generator", "discriminator"), "image")
+        require_players(config.networks, self.players, config.game.name)
         if config.latent is None:
             raise GanzooError(f"{config.name}: 'latent' is missing; give e.g. -o 'latent={{size: 128}}'")
         self.latent, self.num_classes, self.class_weight = config.latent, config.num_classes, class_weight
-        self.fields = ("images", "labels") if config.conditional else ("images",)
+        if config.conditional:
+            self.conditional, self.fields = True, ("images", "labels")
         self.turns = (
             Turn("discriminator", ("discriminator",), repeat=config.schedule.discriminator_steps),
             Turn("generator", ("generator",)),
@@ -101,7 +104,7 @@ class ImageGame(Game):
         path = torch.cat([walk(z[i], z[(i + 1) % points], shares[:, None]) for i in range(points)])
         # One noise for all frames, so that only the latent moves.
         with random.drawing_from(random.Samples([(seed, points)] * len(path))):
-            return self._generate(path, drawn.repeat_interleave(frames) if labels is None else labels, truncation)
+            return self._generate(path, drawn.repeat_interleave(frames, 0) if labels is None else labels, truncation)
 
     def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with random.drawing_from(random.Samples([(seed, i) for i in range(n)])):
@@ -128,7 +131,7 @@ class ImageGame(Game):
     @torch.no_grad()
     def _generate(self, z: Tensor, labels: Tensor, truncation: float) -> Tensor:
         device = next(self.generator.parameters()).device
-        given = labels.to(device) if self.num_classes else None
+        given = labels.to(device) if self.conditional else None
         return self.truncated(z.to(device), given, truncation).clamp(-1, 1)
 
     def truncated(self, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:

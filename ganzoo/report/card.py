@@ -29,14 +29,14 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
     """
     facts = {key: value for key, value in facts.items() if value is not None}
     data, run = facts.get("data") or {}, facts.get("run") or {}
-    label = config.classes[0] if config.conditional and config.classes else None
+    wish = _wish(config)
     return render(
         "card.md",
         front_matter=yaml.safe_dump(_front_matter(config, data), sort_keys=False, allow_unicode=True).strip(),
         title=f"{config.title}, trained on {_data_name(data)}",
         summary=_summary(config, data),
-        label_option=f", label={json.dumps(label)}" if label else "",
-        label_flag=f" --label {shlex.quote(label)}" if label else "",
+        wish_option="".join(f", {name}={json.dumps(value)}" for name, value in wish.items()),
+        wish_flag="".join(f" --{name} {shlex.quote(value)}" for name, value in wish.items()),
         translates=from_images(config.game.name),
         shape=(16, config.image_channels, config.resolution, config.resolution),
         classes=_listing(config.classes) if config.conditional else "",
@@ -63,9 +63,22 @@ def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
     tags = ["gan", "image-generation", config.name, str(data.get("name") or ""), "pytorch"]
     return licence | {
         "library_name": "ganzoo",
-        "pipeline_tag": "image-to-image" if from_images(config.game.name) else "unconditional-image-generation",
+        "pipeline_tag": _task(config),
         "tags": [tag for tag in tags if tag],
     }
+
+
+def _wish(config: Config) -> dict[str, str]:
+    """What a model can be asked for, for example."""
+    if config.captions:
+        return {"captions": config.captions[0]}
+    return {"label": config.classes[0]} if config.conditional and config.classes else {}
+
+
+def _task(config: Config) -> str:
+    if config.captions:
+        return "text-to-image"
+    return "image-to-image" if from_images(config.game.name) else "unconditional-image-generation"
 
 
 def _summary(config: Config, data: Mapping[str, Any]) -> str:
@@ -75,8 +88,10 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
     does = f"translator ({config.direction})" if config.direction else "generator"
     if scale := config.game.options.get("scale"):
         does = f"×{scale} enlarger"
+    if config.captions or config.conditional:
+        does = f"{'text-to-image' if config.captions else 'class-conditional'} {does}"
     return (
-        f"A {'class-conditional ' if config.conditional else ''}{does} of {config.resolution} × {config.resolution} "
+        f"A {does} of {config.resolution} × {config.resolution} "
         f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
         f"([{source}]({paper.url}){f', {paper.section}' if paper.section else ''}); in ganzoo it is called "
         f"`{config.name}`."

@@ -96,6 +96,8 @@ def plan(request: Request) -> Plan:
     with distributed.first_process_first():
         dataset = open_data(request, config, channels=channels)
     facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
+    if "captions" in GAMES.get(config.game.name).fields:
+        facts["captions"] = dataset.example_captions()
     resolved = resolve(request.variant, dataset=facts, **merged)
     resolved = with_steps(resolved, UNBOUNDED if request.minutes else resolved.config.schedule.steps)
     require_classes(resolved.config)

@@ -156,7 +156,7 @@ class Trainer:
         key = (self.step, number, part)
         if self._batch[0] != key:
             self._batch = (None, {})  # free the last one's activations first
-            batch = self.batch(self.step, number, part)
+            batch = self.batch(self.step, number, part) | {"progress": self.step / self.config.schedule.steps}
             wanted = torch.set_grad_enabled(self._trains_samplers(number))
             with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
                 self._batch = key, self.game.prepare(batch)

@@ -15,7 +15,19 @@ from ganzoo.registry import ADVERSARIAL, PENALTIES
 
 LOSSES = ADVERSARIAL.names()
 PENALTY = [None, *PENALTIES.names()]
-OTHER_TERMS = {"class", "path_length", "reconstruction", "cycle", "identity", "pixel", "perceptual"}
+# What games add to the loss and the penalties.
+OWN_TERMS = {
+    "class",
+    "path_length",
+    "reconstruction",
+    "cycle",
+    "identity",
+    "pixel",
+    "perceptual",
+    "mismatch",
+    "matching",
+    "divergence",
+}
 # One variant for each distinct pair of networks.
 PAIRS = [
     "acgan",
@@ -84,7 +96,7 @@ def play_one_step(trainer, config) -> None:
         assert all(value.isfinite().all() for value in after.values())
         terms = {name.partition("/")[2] for name in trainer.log} - {"gradient_norm"}
         wanted = {c.name.replace("-", "_") for c in config.penalties if turn.player == "discriminator"}
-        assert terms - OTHER_TERMS == wanted | {"adversarial"}
+        assert terms - OWN_TERMS == wanted | {"adversarial"}
         assert ("class" in terms) == (config.name == "acgan")
 
 
