@@ -60,7 +60,7 @@ def save_samples(
     if latents:
         if form in MOVING or n is not None or labels or captions:
             raise GanzooError(
-                "--latent makes the images of its files; let --out be a .png or a folder, without -n, --label, --captions"
+                "--latent makes its files' images; let --out be a .png or a folder, without -n, --label and --captions"
             )
         return _save_images([model.render(*read_latents(latents, model.config.name))], Path(out), form)
     if form in MOVING:
