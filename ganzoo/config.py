@@ -103,7 +103,7 @@ class Config(Strict):
 
     name: str
     title: str
-    paper: Paper
+    paper: Paper | None = None
     game: Component
     networks: dict[str, Component]
     loss: Component

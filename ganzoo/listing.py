@@ -147,7 +147,7 @@ def _describe_variant(
     configuration = _flat(resolved.config)
     return {
         "title": resolved.config.title,
-        "paper": resolved.config.paper.model_dump(),
+        "paper": resolved.config.paper and resolved.config.paper.model_dump(),
         "labels": resolved.config.conditional,
         "deviations": resolved.config.deviations,
         "configuration": {

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ganzoo.config import Config
+from ganzoo.config import Config, Paper
 from ganzoo.games.translation import from_images
 from ganzoo.report.template import render
 from ganzoo.words import duration, number, plural
@@ -82,9 +82,7 @@ def _task(config: Config) -> str:
 
 
 def _summary(config: Config, data: Mapping[str, Any]) -> str:
-    paper = config.paper
     kind = {1: "gray", 3: "colour"}.get(config.image_channels, f"{config.image_channels}-channel")
-    source = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
     does = f"translator ({config.direction})" if config.direction else "generator"
     if scale := config.game.options.get("scale"):
         does = f"×{scale} enlarger"
@@ -92,10 +90,16 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
         does = f"{'text-to-image' if config.captions else 'class-conditional'} {does}"
     return (
         f"A {does} of {config.resolution} × {config.resolution} "
-        f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
-        f"([{source}]({paper.url}){f', {paper.section}' if paper.section else ''}); in ganzoo it is called "
-        f"`{config.name}`."
+        f"{kind} images, trained on {_data_name(data)}. The method is {config.title}"
+        f"{_source(config.paper)}; in ganzoo it is called `{config.name}`."
     )
+
+
+def _source(paper: Paper | None) -> str:
+    if paper is None:
+        return ""
+    who = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
+    return f" ([{who}]({paper.url}){f', {paper.section}' if paper.section else ''})"
 
 
 def _data_name(data: Mapping[str, Any]) -> str:
