@@ -10,7 +10,7 @@ import click
 @click.argument("images", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="DIR", help="A new or empty folder for the results.")
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="What the model was trained for if left out.")
-@click.option("--compare", is_flag=True, help="Write input and output side by side.")
+@click.option("--compare", is_flag=True, help="Write input (enlarged, if need be) and output side by side.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Other details, where the generator has noise.")
 @click.option("--resolution", type=click.IntRange(1), help="Square size; default: each image's own, if the model can.")
 @click.option("--fit", type=click.Choice(["crop", "pad", "stretch"]), default="crop", help="How others become square.")
@@ -26,11 +26,12 @@ def command(
     fit: str,
     device: str,
 ) -> None:
-    """Translate IMAGES, files or folders of them, with MODEL, e.g. a run of pix2pix or cyclegan.
+    """Translate IMAGES, files or folders of them, with MODEL, e.g. a run of pix2pix, cyclegan or srgan.
 
     \b
     ganzoo translate runs/pix2pix-facades-1 labels.png --out photos/
     ganzoo translate runs/cyclegan-horse2zebra-1 zebras/ --direction BtoA --compare --out horses/
+    ganzoo translate runs/srgan-photos-1 small.png --out large/
     """
     from ganzoo.training.machine import pick_device
     from ganzoo.translating import translate_files

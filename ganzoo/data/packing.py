@@ -231,7 +231,7 @@ def _chunks(split: Split, geometry: Geometry, strict: bool, progress: Progress |
         yield chunk
         done += len(chunk[0])
         if progress:
-            progress(f"packing {split.name}", done, split.count)
+            progress(f"packing {split.name}", done, max(done, split.count))  # an image may be many tiles
     _refuse(split, strict)
     if done == 0:
         raise GanzooError(f"none of the {split.count:,} images could be read, e.g. {split.skipped[0]}")
