@@ -38,7 +38,8 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         label_option=f", label={json.dumps(label)}" if label else "",
         label_flag=f" --label {shlex.quote(label)}" if label else "",
         translates=from_images(config.game.name),
-        shape=(16, config.image_channels, config.resolution, config.resolution),
+        given=_shape(config, config.resolution // _scale(config)),
+        shape=_shape(config, config.resolution),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
         command=run.get("command", ""),
@@ -73,14 +74,23 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
     kind = {1: "gray", 3: "colour"}.get(config.image_channels, f"{config.image_channels}-channel")
     source = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
     does = f"translator ({config.direction})" if config.direction else "generator"
-    if scale := config.game.options.get("scale"):
-        does = f"×{scale} enlarger"
+    if _scale(config) > 1:
+        does = f"×{_scale(config)} enlarger"
     return (
         f"A {'class-conditional ' if config.conditional else ''}{does} of {config.resolution} × {config.resolution} "
         f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
         f"([{source}]({paper.url}){f', {paper.section}' if paper.section else ''}); in ganzoo it is called "
         f"`{config.name}`."
     )
+
+
+def _scale(config: Config) -> int:
+    """How many times as large as what it is given its images are."""
+    return int(config.game.options.get("scale", 1))
+
+
+def _shape(config: Config, side: int) -> tuple[int, int, int, int]:
+    return 16, config.image_channels, side, side
 
 
 def _data_name(data: Mapping[str, Any]) -> str:
