@@ -117,7 +117,7 @@ def test_labels_count_only_where_the_variant_uses_them():
         ({"schedule.steps": "many"}, "'schedule.steps' is 'many': .*integer"),
         (
             {"schedule.lr_decay": "cosine"},
-            "'schedule.lr_decay' is 'cosine': .*'none', 'linear', 'exponential' or 'steps'",
+            "'schedule.lr_decay' is 'cosine': .*'linear', 'exponential' or 'steps'",
         ),
         ({"schedule": 3}, "'schedule' is 3"),
         ({"schedule.ema": 1}, "'schedule.ema' is 1: .*less than 1"),
