@@ -136,6 +136,6 @@ def _refuse_resolution(resolution: int, scale: int) -> None:
     if resolution % scale:
         near = sorted({max(scale, resolution // scale * scale), (resolution // scale + 1) * scale})
         raise GanzooError(
-            f"resolution {resolution} is not {scale} times as large as anything; the nearest possible is "
+            f"resolution {resolution} is not a multiple of the scale, {scale}; the nearest possible is "
             f"{' or '.join(map(str, near))}"
         )

@@ -38,7 +38,8 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         wish_option="".join(f", {name}={json.dumps(value)}" for name, value in wish.items()),
         wish_flag="".join(f" --{name} {shlex.quote(value)}" for name, value in wish.items()),
         translates=from_images(config.game.name),
-        shape=(16, config.image_channels, config.resolution, config.resolution),
+        given=_shape(config, config.resolution // _scale(config)),
+        shape=_shape(config, config.resolution),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
         command=run.get("command", ""),
@@ -84,8 +85,8 @@ def _task(config: Config) -> str:
 def _summary(config: Config, data: Mapping[str, Any]) -> str:
     kind = {1: "gray", 3: "colour"}.get(config.image_channels, f"{config.image_channels}-channel")
     does = f"translator ({config.direction})" if config.direction else "generator"
-    if scale := config.game.options.get("scale"):
-        does = f"×{scale} enlarger"
+    if _scale(config) > 1:
+        does = f"×{_scale(config)} enlarger"
     if config.captions or config.conditional:
         does = f"{'text-to-image' if config.captions else 'class-conditional'} {does}"
     return (
@@ -100,6 +101,15 @@ def _source(paper: Paper | None) -> str:
         return ""
     who = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
     return f" ([{who}]({paper.url}){f', {paper.section}' if paper.section else ''})"
+
+
+def _scale(config: Config) -> int:
+    """How many times as large as what it is given its images are."""
+    return int(config.game.options.get("scale", 1))
+
+
+def _shape(config: Config, side: int) -> tuple[int, int, int, int]:
+    return 16, config.image_channels, side, side
 
 
 def _data_name(data: Mapping[str, Any]) -> str:
