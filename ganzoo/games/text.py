@@ -23,7 +23,7 @@ DISCRIMINATORS = ("discriminator", "discriminator_two")
 SMALLEST = 8
 SMALLEST_FOR_FOUR = 64
 SHOWN = 8
-GROUP = 16
+GROUP = 32
 
 
 @GAMES.register("text")
@@ -34,7 +34,7 @@ class TextGame(ImageGame):
     it is. scale: how many times larger the second stage's images are; left out, 4 from 64 pixels on and 2 below.
     A discriminator tells real images with their texts from generated ones and from real images with other texts,
     whose share in its loss is ``mismatch`` (Reed et al. 2016, Algorithm 1); the encoder of texts learns with it.
-    matching: weight of a cross-entropy for both players, of finding an image's text among those of 16 images (or of
+    matching: weight of a cross-entropy for both players, of finding an image's text among those of 32 images (or of
     all that a process holds). divergence: weight of the conditions' distance from N(0, I) (section 3.2, eq. 4).
     """
 
@@ -152,7 +152,11 @@ class TextGame(ImageGame):
         given: dict[str, Any] = {
             "resolution": size, "image_channels": config.image_channels, "text_size": self.text.size
         }  # fmt: skip
-        extra = {"generator": {"latent_size": self.latent.size}, "generator_two": {"scale": self.scale}}
+        extra: dict[str, dict[str, Any]] = {
+            "generator": {"latent_size": self.latent.size},
+            "generator_two": {"scale": self.scale},
+            **dict.fromkeys(DISCRIMINATORS, {"matching": True} if self.matching else {}),
+        }
         return given | extra.get(name, {})
 
 
@@ -183,8 +187,8 @@ class _Critic:
         features, _ = self._seen()
         n = len(features)
         size = next(size for size in range(GROUP, 0, -1) if n % size == 0)
-        texts = self.embedding.unflatten(0, (-1, size)).repeat(1, size, 1).flatten(0, 1)
-        logits = self.discriminator.judge(features.repeat_interleave(size, 0), texts).view(n, size)
+        groups = (x.unflatten(0, (-1, size)) for x in (features, self.embedding))
+        logits = self.discriminator.match(*groups).flatten(0, 1)
         return F.cross_entropy(logits.float(), torch.arange(n, device=logits.device) % size)
 
     def _seen(self) -> tuple[Tensor, Tensor]:

@@ -116,7 +116,7 @@ class StackGANDiscriminator(nn.Module):
 
     Strided convolutions, then more that thin the map out to 8 times ``channels``; the text joins it at every
     place in ``compressed_size`` numbers. ``features`` are what it sees in images alone, ``judge`` compares them
-    with texts. Sections 3.3 and 3.4.
+    with texts. matching: whether it also gives each image's score for each text (``match``). Sections 3.3 and 3.4.
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class StackGANDiscriminator(nn.Module):
         channels: int = 96,
         norm: str = "batch",
         spectral_norm: bool = False,
+        matching: bool = False,
     ):
         super().__init__()
         base, halvings = depth(resolution)
@@ -145,6 +146,7 @@ class StackGANDiscriminator(nn.Module):
         self.join_text = nn.Linear(compressed_size, width, bias=False)
         self.norm = norm2d(norm, width)
         self.to_logit = nn.Linear(width * base * base, 1)
+        self.to_text = nn.Linear(width * base * base, compressed_size) if matching else None
         spectral(self, spectral_norm)
 
     def forward(self, images: Tensor, embedding: Tensor) -> Tensor:
@@ -158,6 +160,11 @@ class StackGANDiscriminator(nn.Module):
         """Maps and texts -> logits (N,)."""
         joined = features + self.join_text(self.compress(embedding))[..., None, None]
         return self.to_logit(flatten(F.leaky_relu(self.norm(joined), 0.2))).squeeze(1)
+
+    def match(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Maps (…, n, width, 4, 4) and texts (…, m, text_size) -> how well they fit, (…, n, m)."""
+        assert self.to_text is not None
+        return self.to_text(features.flatten(-3)) @ self.compress(embedding).mT
 
 
 class ResidualBlock(nn.Module):

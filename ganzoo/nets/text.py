@@ -1,4 +1,7 @@
-"""Encoders of text: Reed et al. 2016 (https://arxiv.org/abs/1605.05395), section 4."""
+"""Encoders of text that start from its bytes.
+
+Reed et al. 2016 (https://arxiv.org/abs/1605.05395), section 4; Kim 2014 (https://arxiv.org/abs/1408.5882), section 2.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,7 @@ class CharCNNRNN(nn.Module):
 
     def __init__(self, size: int = 1024, channels: int = 384, length: int = 201):
         super().__init__()
-        if length < (smallest := POOL * POOL):
-            raise GanzooError(f"length {length} is too short for a text; the smallest possible is {smallest}")
+        _refuse_short(length)
         self.size, self.length = size, length
         self.characters = nn.Embedding(BYTES, channels)
         self.convolutions = nn.ModuleList(nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2) for _ in range(2))
@@ -32,8 +34,40 @@ class CharCNNRNN(nn.Module):
         self.to_embedding = nn.Linear(channels, size)
 
     def forward(self, codes: Tensor) -> Tensor:
-        x = self.characters(F.pad(codes.long(), (0, self.length - codes.shape[1]))).transpose(1, 2)
+        x = self.characters(filled_up(codes, self.length)).transpose(1, 2)
         for convolution in self.convolutions:
             x = F.max_pool1d(F.relu(convolution(x)), POOL)
         outputs, _ = self.recurrent(x.transpose(1, 2))
         return self.to_embedding(outputs.mean(1))
+
+
+@NETWORKS.register("char-cnn")
+class CharCNN(nn.Module):
+    """Which groups of characters occur anywhere in a text: bytes (N, L) -> embeddings (N, ``size``).
+
+    The largest response of each of ``channels`` filters, which span ``reach`` characters. It does not see what
+    follows what, and learns much sooner than a recurrent network. length: as in ``char-cnn-rnn``.
+    """
+
+    def __init__(self, size: int = 1024, channels: int = 384, length: int = 201, reach: int = 7):
+        super().__init__()
+        _refuse_short(length)
+        self.size, self.length = size, length
+        self.characters = nn.Embedding(BYTES, channels)
+        self.convolution = nn.Conv1d(channels, channels, reach, padding=reach // 2)
+        self.norm = nn.BatchNorm1d(channels)
+        self.to_embedding = nn.Linear(channels, size)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        x = self.characters(filled_up(codes, self.length)).transpose(1, 2)
+        return self.to_embedding(self.norm(F.relu(self.convolution(x)).amax(2)))
+
+
+def filled_up(codes: Tensor, length: int) -> Tensor:
+    """Bytes with zeros up to a length, so that an embedding does not depend on what else is in the batch."""
+    return F.pad(codes.long(), (0, length - codes.shape[1]))
+
+
+def _refuse_short(length: int) -> None:
+    if length < (smallest := POOL * POOL):
+        raise GanzooError(f"length {length} is too short for a text; the smallest possible is {smallest}")

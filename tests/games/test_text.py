@@ -60,7 +60,7 @@ def test_samples_of_the_first_stage_have_the_full_size(model):
 
 
 def test_neighbours_swap_their_texts_and_groups_are_told_apart():
-    game = create_game(text_config(networks__discriminator__norm="none"))
+    game = create_game(text_config(game__matching=1.0, networks__discriminator__norm="none"))
     critic = _Critic(game.discriminator, torch.randn(6, game.text.size))
     images = torch.randn(6, 1, 16, 16)
     logits = critic(images)
@@ -68,8 +68,9 @@ def test_neighbours_swap_their_texts_and_groups_are_told_apart():
     swapped = critic.embedding[[1, 0, 3, 2, 5, 4]]
     torch.testing.assert_close(matched, logits)
     torch.testing.assert_close(mismatched, game.discriminator(images, swapped))
-    table = torch.stack([game.discriminator(images, text.expand(6, -1)) for text in critic.embedding], 1)
-    expected = torch.nn.functional.cross_entropy(table, torch.arange(6))
+    features = game.discriminator.features(images)
+    scores = [game.discriminator.match(features, text[None]) for text in critic.embedding]
+    expected = torch.nn.functional.cross_entropy(torch.cat(scores, 1), torch.arange(6))
     torch.testing.assert_close(critic.matching(), expected)
 
 

@@ -16,7 +16,7 @@ from ganzoo.nets.stackgan import (
     StackGANGenerator,
     StackGANRefiner,
 )
-from ganzoo.nets.text import CharCNNRNN
+from ganzoo.nets.text import CharCNN, CharCNNRNN
 from ganzoo.text import encode
 
 TEXT = torch.randn(2, 1024, device="meta")
@@ -109,8 +109,9 @@ def test_conditions_are_draws_whose_divergence_is_the_closed_form():
     torch.testing.assert_close(divergence[0], expected)
 
 
-def test_an_embedding_does_not_depend_on_how_far_a_text_is_filled_up():
-    encoder = CharCNNRNN(size=6, channels=8, length=30).eval()
+@pytest.mark.parametrize("network", [CharCNNRNN, CharCNN])
+def test_an_embedding_does_not_depend_on_how_far_a_text_is_filled_up(network):
+    encoder = network(size=6, channels=8, length=30).eval()
     texts = ["a red seven", "a blue two on the left"]
     together = encoder(torch.from_numpy(encode(texts)))
     alone = torch.cat([encoder(torch.from_numpy(encode([text]))) for text in texts])
@@ -120,7 +121,8 @@ def test_an_embedding_does_not_depend_on_how_far_a_text_is_filled_up():
 
 
 def test_what_cannot_be_built():
-    with pytest.raises(GanzooError, match="length 5 is too short"):
-        CharCNNRNN(length=5)
+    for network in (CharCNNRNN, CharCNN):
+        with pytest.raises(GanzooError, match="length 5 is too short"):
+            network(length=5)
     with pytest.raises(GanzooError, match="scale 3 is not possible"):
         StackGANRefiner(48, 3, scale=3)
