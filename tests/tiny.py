@@ -34,16 +34,33 @@ WIDTHS = {
     "joint_units": 8,
     "latent_units": 8,
     "style_size": 8,
+    "embedding_size": 4,
+    "image_size": 32,
 }
+FROZEN = {"features": "timm:test_efficientnet", "weights": "random"}
 
 
 def tiny(variant: str) -> dict[str, Any]:
-    """The overrides that narrow a variant's networks, by whatever its widths are called."""
+    """The overrides that narrow a variant's networks, by whatever its widths are called, frozen ones included."""
+    given = read_variant(variant)
     overrides: dict[str, Any] = {"latent.size": 12, "schedule.batch_size": 4}
-    for player, network in read_variant(variant)["networks"].items():
-        keywords = signature(NETWORKS.get(network["name"])).parameters
-        overrides |= {f"networks.{player}.{name}": size for name, size in WIDTHS.items() if name in keywords}
+    overrides |= {f"game.{name}": value for name, value in accepted(GAMES.get(game_name(given)), FROZEN)}
+    for player, network in given["networks"].items():
+        sizes = accepted(NETWORKS.get(network["name"]), WIDTHS | FROZEN)
+        overrides |= {f"networks.{player}.{name}": value for name, value in sizes}
     return overrides
+
+
+def accepted(constructor: Any, options: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Those of the options that a constructor has."""
+    keywords = signature(constructor).parameters
+    return [(name, value) for name, value in options.items() if name in keywords]
+
+
+def game_name(variant: dict[str, Any]) -> str:
+    """What kind of game a variant is."""
+    game = variant["game"]
+    return game if isinstance(game, str) else game["name"]
 
 
 def configure(
@@ -83,8 +100,7 @@ def images_for(config: Config, count: int = 40) -> Images:
 
 def data_for(variant: str, folder: Path) -> str | Path:
     """Data a variant can learn from: the bundled digits, or a new folder of images with two sides."""
-    game = read_variant(variant)["game"]
-    kind = GAMES.get(game if isinstance(game, str) else game["name"]).kinds[0]
+    kind = GAMES.get(game_name(read_variant(variant))).kinds[0]
     if kind in ("pairs", "unpaired"):
         return two_sided(folder / kind, kind)
     return "mnist-10k"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ganzoo.errors import UnknownName
+
+Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 def l1(images: Tensor, target: Tensor) -> Tensor:
@@ -19,10 +23,30 @@ def l2(images: Tensor, target: Tensor) -> Tensor:
     return (images.float() - target.float()).square().mean()
 
 
-RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "l2": l2}
+def directions(maps: Tensor, target: Tensor) -> Tensor:
+    """Mean squared distance of the unit vectors that channels form at each place of a map (N, C, H, W); 0 to 4.
+
+    Zhang et al. 2018, eq. 1, all channels weighing alike (https://arxiv.org/abs/1801.03924).
+    """
+    return (normalize(maps.float(), dim=1) - normalize(target.float(), dim=1)).square().sum(1).mean()
 
 
-def distance(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def perceptual(
+    features: Callable[[Tensor], Sequence[Tensor]], images: Tensor, target: Tensor, distance: Distance = l2
+) -> Tensor:
+    """Distance of two images' feature maps, averaged over the maps.
+
+    features: images (N, C, H, W) in [-1, 1] -> a list of maps. Johnson et al. 2016, eq. 2; Ledig et al. 2017, eq. 5.
+    """
+    with torch.no_grad():
+        wanted = features(target)
+    return torch.stack([distance(*maps) for maps in zip(features(images), wanted, strict=True)]).mean()
+
+
+RECONSTRUCTIONS: dict[str, Distance] = {"l1": l1, "l2": l2}
+
+
+def distance(name: str) -> Distance:
     """A distance by name; raises UnknownName."""
     if name not in RECONSTRUCTIONS:
         raise UnknownName("reconstruction loss", name, RECONSTRUCTIONS)
