@@ -64,7 +64,12 @@ def test_penalties_stack_and_games_take_the_place_of_others():
     play("wgan-gp", conditional=True)
 
 
-@pytest.mark.parametrize("variant", ["sagan", "sngan-projection"])
+@pytest.mark.parametrize("variant", ["fastgan", "projected-gan"])
+def test_gradients_of_gradients_pass_gates_and_frozen_networks(variant):
+    play(variant, penalties=["gradient-penalty"], networks__discriminator__norm="layer")
+
+
+@pytest.mark.parametrize("variant", ["biggan", "sagan", "sngan-projection"])
 def test_conditional_variants_play_without_labels(variant):
     play(variant, conditional=False)
 
@@ -83,7 +88,9 @@ def play_one_step(trainer, config) -> None:
         assert all(value.isfinite().all() for value in after.values())
         terms = {name.partition("/")[2] for name in trainer.log} - {"gradient_norm"}
         wanted = {c.name.replace("-", "_") for c in config.penalties if turn.player == "discriminator"}
-        assert terms - {"class", "path_length", "reconstruction", "cycle", "identity"} == wanted | {"adversarial"}
+        assert terms - {"class", "path_length", "reconstruction", "rotation", "cycle", "identity"} == wanted | {
+            "adversarial"
+        }
         assert ("class" in terms) == (config.name == "acgan")
 
 
