@@ -24,10 +24,17 @@ from ganzoo.variants import list_variants, read_variant
 # Networks this small are slower with several threads.
 torch.set_num_threads(1)
 
+
+def game_name(variant: dict[str, Any]) -> str:
+    """What kind of game a variant is."""
+    game = variant["game"]
+    return game if isinstance(game, str) else game["name"]
+
+
 VARIANTS = list_variants()
 CONDITIONAL = [name for name in VARIANTS if read_variant(name).get("conditional")]
 TRANSLATING = [name for name in VARIANTS if read_variant(name).get("direction")]
-ENLARGING = ["esrgan", "srgan"]
+ENLARGING = [name for name in VARIANTS if game_name(read_variant(name)) == "superres"]
 SAMPLING = [name for name in VARIANTS if name not in (*TRANSLATING, *ENLARGING)]
 WIDTHS = {
     "channels": 4,
@@ -42,22 +49,29 @@ WIDTHS = {
     "condition_size": 6,
     "compressed_size": 6,
     "length": 24,
+    "embedding_size": 4,
+    "image_size": 32,
 }
-FEATURES = {"features": "timm:test_efficientnet", "feature_weights": "random", "feature_scales": [0, 1]}
+FROZEN = {"features": "timm:test_efficientnet", "feature_weights": "random", "feature_scales": [0, 1]}
+# StackGAN's second stage from the second step on.
+GAME = FROZEN | {"stage_one": 1e-6}
 
 
 def tiny(variant: str) -> dict[str, Any]:
-    """The overrides that narrow a variant's networks, by whatever its widths are called."""
+    """The overrides that narrow a variant's networks, by whatever its widths are called, frozen ones included."""
+    given = read_variant(variant)
     overrides: dict[str, Any] = {"latent.size": 12, "schedule.batch_size": 4}
-    for player, network in read_variant(variant)["networks"].items():
-        keywords = signature(NETWORKS.get(network["name"])).parameters
-        overrides |= {f"networks.{player}.{name}": size for name, size in WIDTHS.items() if name in keywords}
-    game = read_variant(variant)["game"]
-    if "features" in game:
-        overrides |= {f"game.{name}": value for name, value in FEATURES.items()}
-    if "generator_two" in read_variant(variant)["networks"]:
-        overrides["game.stage_one"] = 1e-6  # the second stage from the second step on
+    overrides |= {f"game.{name}": value for name, value in accepted(GAMES.get(game_name(given)), GAME)}
+    for player, network in given["networks"].items():
+        sizes = accepted(NETWORKS.get(network["name"]), WIDTHS | FROZEN)
+        overrides |= {f"networks.{player}.{name}": value for name, value in sizes}
     return overrides
+
+
+def accepted(constructor: Any, options: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Those of the options that a constructor has."""
+    keywords = signature(constructor).parameters
+    return [(name, value) for name, value in options.items() if name in keywords]
 
 
 def configure(
@@ -103,8 +117,7 @@ def images_for(config: Config, count: int = 40) -> Images:
 
 def data_for(variant: str, folder: Path) -> str | Path:
     """Data a variant can learn from: the bundled digits, or a new folder of images with two sides."""
-    game = read_variant(variant)["game"]
-    kind = GAMES.get(game if isinstance(game, str) else game["name"]).kinds[0]
+    kind = GAMES.get(game_name(read_variant(variant))).kinds[0]
     if kind in ("pairs", "unpaired"):
         return two_sided(folder / kind, kind)
     return captioned(folder / kind) if kind == "captions" else "mnist-10k"

@@ -56,14 +56,14 @@ def r2(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * squared_gradient(critic, fake).mean()
 
 
-def consistency(critic: Critic, real: Tensor, fake: Tensor, *, shift: int = 4) -> Tensor:
+def consistency(critic: Critic, real: Tensor, fake: Tensor, *, shift: int = 4, balanced: bool = False) -> Tensor:
     """Mean squared change of the logits when real images are mirrored and shifted by up to ``shift`` pixels.
 
-    Zhang et al. 2020, Algorithm 1 (https://arxiv.org/abs/1910.12027).
+    balanced: the same of generated images is added. Zhang et al. 2020, Algorithm 1
+    (https://arxiv.org/abs/1910.12027); Zhao et al. 2021, Algorithm 1 (https://arxiv.org/abs/2002.04724).
     """
-    moved = _mirror_and_shift(real, shift)
-    changes = [(a - b).square().mean() for a, b in zip(as_list(critic(real)), as_list(critic(moved)), strict=True)]
-    return torch.stack(changes).mean()
+    changes = [_change(critic, images, shift) for images in ((real, fake) if balanced else (real,))]
+    return torch.stack(changes).sum()
 
 
 def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
@@ -157,14 +157,20 @@ class Consistency(Penalty):
 
     per_sample = False
 
-    def __init__(self, weight: float = 10.0, interval: int = 1, shift: int = 4):
-        super().__init__(consistency, weight, interval, shift=shift)
+    def __init__(self, weight: float = 10.0, interval: int = 1, shift: int = 4, balanced: bool = False):
+        super().__init__(consistency, weight, interval, shift=shift, balanced=balanced)
 
 
 def _norm(squares: Tensor) -> Tensor:
     # The square root's slope is infinite at zero; there the subgradient 0 is wanted.
     positive = squares > 0
     return torch.where(positive, torch.where(positive, squares, 1.0).sqrt(), 0.0)
+
+
+def _change(critic: Critic, images: Tensor, shift: int) -> Tensor:
+    moved = _mirror_and_shift(images, shift)
+    scales = zip(as_list(critic(images)), as_list(critic(moved)), strict=True)
+    return torch.stack([(one - other).square().mean() for one, other in scales]).mean()
 
 
 def _mirror_and_shift(images: Tensor, shift: int) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ganzoo.errors import UnknownName
 
@@ -20,6 +21,14 @@ def l1(images: Tensor, target: Tensor) -> Tensor:
 def l2(images: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference."""
     return (images.float() - target.float()).square().mean()
+
+
+def directions(maps: Tensor, target: Tensor) -> Tensor:
+    """Mean squared distance of the unit vectors that channels form at each place of a map (N, C, H, W); 0 to 4.
+
+    Zhang et al. 2018, eq. 1, all channels weighing alike (https://arxiv.org/abs/1801.03924).
+    """
+    return (normalize(maps.float(), dim=1) - normalize(target.float(), dim=1)).square().sum(1).mean()
 
 
 def perceptual(

@@ -86,7 +86,7 @@ class ResNetDiscriminator(nn.Module):
     With classes the logit gains the inner product of the features and the label's embedding (projection,
     Miyato & Koyama 2018, eq. 3). Other keywords as in the generator; ``pool`` is mean or sum. A ``wide`` block
     widens in its first convolution, else where it halves in its second; attention's values have C/``value_share``
-    channels (BigGAN: wide, 2).
+    channels (BigGAN: wide, 2). With ``rotations`` it also tells how images are turned, see :meth:`turns`.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class ResNetDiscriminator(nn.Module):
         init: str = "xavier",
         wide: bool = False,
         value_share: int = 8,
+        rotations: bool = False,
     ):
         super().__init__()
         if pool not in ("mean", "sum"):
@@ -118,19 +119,29 @@ class ResNetDiscriminator(nn.Module):
         self.attentions = attentions(attend, sizes, widths, value_share)
         self.to_logit = nn.Linear(widths[-1], 1)
         self.embed = nn.Embedding(num_classes, widths[-1]) if num_classes else None
+        if rotations:
+            self.to_turns = nn.Linear(widths[-1], 4)
         initialise(self, init)
         spectral(self, spectral_norm)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        x = images
-        for block, attention in zip(self.blocks, self.attentions, strict=True):
-            x = attention(block(x))
-        x = F.relu(x)
-        features = x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
+        features = self.features(images)
         logits = self.to_logit(features).squeeze(1)
         if self.embed is None:
             return logits
         return logits + (self.embed(labels_for(self, labels)) * features).sum(1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the read-outs see: (N, F)."""
+        x = images
+        for block, attention in zip(self.blocks, self.attentions, strict=True):
+            x = attention(block(x))
+        x = F.relu(x)
+        return x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
+
+    def turns(self, images: Tensor) -> Tensor:
+        """Logits (N, 4) of the quarter turns that images were given. Chen et al. 2019, section 3.2."""
+        return self.to_turns(self.features(images))
 
 
 class UpBlock(nn.Module):

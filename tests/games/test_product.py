@@ -18,6 +18,7 @@ PENALTY = [None, *PENALTIES.names()]
 # What games add to the loss and the penalties.
 OWN_TERMS = {
     "class",
+    "rotation",
     "path_length",
     "reconstruction",
     "cycle",
@@ -77,7 +78,12 @@ def test_penalties_stack_and_games_take_the_place_of_others():
     play("wgan-gp", conditional=True)
 
 
-@pytest.mark.parametrize("variant", ["sagan", "sngan-projection"])
+@pytest.mark.parametrize("variant", ["fastgan", "projected-gan"])
+def test_gradients_of_gradients_pass_gates_and_frozen_networks(variant):
+    play(variant, penalties=["gradient-penalty"], networks__discriminator__norm="layer")
+
+
+@pytest.mark.parametrize("variant", ["biggan", "sagan", "sngan-projection"])
 def test_conditional_variants_play_without_labels(variant):
     play(variant, conditional=False)
 

@@ -123,6 +123,20 @@ def test_consistency_is_zero_for_a_critic_that_does_not_see_position(images):
     assert seeing > 0
 
 
+def test_balanced_consistency_asks_the_same_of_generated_images(images):
+    real, fake = images
+    shown = []
+
+    def critic(images):
+        shown.append(images)
+        return images[:, 0, 0, 0]
+
+    both = penalty("consistency", weight=1, balanced=True)(critic, real, fake)
+    assert len(shown) == 4 and torch.equal(shown[0], real) and torch.equal(shown[2], fake)
+    changes = [(critic(one) - critic(other)).square().mean() for one, other in (shown[:2], shown[2:4])]
+    torch.testing.assert_close(both, sum(changes))
+
+
 def test_consistency_mirrors_and_shifts_within_its_bound():
     """A picture of its own coordinates tells where each pixel came from."""
     side, shift = 16, 3
