@@ -21,7 +21,7 @@ from ganzoo.zoo import require_classes
 # What leaving a flag out means, where that is not the configuration's to say.
 DEFAULTS = {"seed": 0, "precision": "fp32", "accumulate": 1, "deterministic": False, "fit": "crop"}
 UNBOUNDED = 2**40
-"""The number of steps while --minutes is still measuring the rate."""
+"""The number of steps while the rate is still being measured."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Request:
     preset: str | None = None
     steps: int | None = None
     minutes: float | None = None
+    cpu_minutes: float | None = None
     batch_size: int | None = None
     resolution: int | None = None
     seed: int | None = None
@@ -43,6 +44,11 @@ class Request:
     direction: str | None = None
     init_from: str | None = None
     overrides: Mapping[str, Any] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The training's length where it is given as time, else 0."""
+        return 60 * (self.minutes or self.cpu_minutes or 0)
 
     def values(self) -> dict[str, Any]:
         """The configuration's overrides."""
@@ -82,8 +88,9 @@ def plan(request: Request) -> Plan:
         raise GanzooError(
             "no data set was named; add --dataset with a name of `ganzoo data list` or a folder of images"
         )
-    if request.steps and request.minutes:
-        raise GanzooError("--steps and --minutes both fix the length; give one of them")
+    lengths = [name for name in ("steps", "minutes", "cpu_minutes") if getattr(request, name)]
+    if len(lengths) > 1:
+        raise GanzooError(f"{' and '.join(map(_flag, lengths))} both fix the length; give one of them")
     merged: dict[str, Any] = {
         "family": family(request.dataset),
         "preset": request.preset,
@@ -97,7 +104,7 @@ def plan(request: Request) -> Plan:
         dataset = open_data(request, config, channels=channels)
     facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
     resolved = resolve(request.variant, dataset=facts, **merged)
-    resolved = with_steps(resolved, UNBOUNDED if request.minutes else resolved.config.schedule.steps)
+    resolved = with_steps(resolved, UNBOUNDED if request.seconds else resolved.config.schedule.steps)
     require_classes(resolved.config)
     _check_batch(resolved.config, request.accumulate or 1)
     return Plan(request, resolved, dataset)
