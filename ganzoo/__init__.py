@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
+    from ganzoo.metrics.evaluate import evaluate
     from ganzoo.run import train
     from ganzoo.variants import list_variants
     from ganzoo.zoo import Model, create, list_models, load, save
@@ -22,6 +23,7 @@ _PLACES = {
     "Model": "zoo",
     "UnknownName": "errors",
     "create": "zoo",
+    "evaluate": "metrics.evaluate",
     "list_models": "zoo",
     "list_variants": "variants",
     "load": "zoo",
@@ -34,6 +36,7 @@ __all__ = [
     "Model",
     "UnknownName",
     "create",
+    "evaluate",
     "list_models",
     "list_variants",
     "load",

@@ -96,7 +96,7 @@ def load_backbone(name: str, weights: str | Path | None = None) -> Backbone:
         network = _official(name, model) if weights is None else timm.create_model(model)
     file = None if weights in (None, "random") else Path(str(weights))
     if file:
-        _fill(network, file)
+        fill(network, file)
     network = network.eval().requires_grad_(False)
     facts: Any = network.pretrained_cfg
     # The TensorFlow weights were trained on (x - 127) / 128 with x in 0 … 255, which timm's entry rounds.
@@ -132,11 +132,13 @@ def _official(name: str, model: str) -> Any:
         constants.HF_HUB_OFFLINE = before
 
 
-def _fill(network: nn.Module, file: Path) -> None:
+def fill(network: nn.Module, file: Path) -> None:
     """Load a file's tensors by name, or in order where only the names differ."""
     own, given = network.state_dict(), _tensors(file)
-    if own.keys() <= given.keys():
-        given = {name: given[name] for name in own}
+    # Batch norm's counters, which no evaluation needs, are in few old files.
+    needed = {name for name in own if not name.endswith("num_batches_tracked")}
+    if needed <= given.keys():
+        given = {name: given.get(name, value) for name, value in own.items()}
     elif len(own) == len(given):
         given = dict(zip(own, given.values(), strict=True))
     wrong = [name for name in own if name not in given or given[name].shape != own[name].shape]

@@ -1,0 +1,51 @@
+"""``ganzoo eval``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ganzoo.cli._output import print_json, print_table, progress_shown
+
+
+@click.command()
+@click.argument("model")
+@click.option("--dataset", required=True, metavar="NAME|PATH", help="The real images to compare with.")
+@click.option("--metrics", default="fid", show_default=True, metavar="A,B", help="Of fid, is, kid, prc, class-fid.")
+@click.option("--protocol", metavar="NAME", help="A frozen way to score: gz-inception-50k, gz-lite-10k, gz-mnist-10k.")
+@click.option("--extractor", metavar="NAME", help="What images are seen through: `ganzoo list --kind extractors`.")
+@click.option("--weights", metavar="FILE", help="The extractor's weights, where they cannot be downloaded.")
+@click.option("-n", type=click.IntRange(2), help="How many images are scored: 10000, or all of a folder.")
+@click.option("--split", help="Of the data set: train if left out.")
+@click.option("--labels", type=click.Choice(["data", "balanced"]), help="How a conditional model's labels are drawn.")
+@click.option("--raw", is_flag=True, help="Score a run's last weights instead of their average.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
+@click.option("--real-floor", is_flag=True, help="Also score the data's own test split and one half of it.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole records as JSON.")
+def command(model: str, dataset: str, metrics: str, raw: bool, as_json: bool, **options: Any) -> None:
+    """Score MODEL, a run's folder, a model directory, a name or a folder of generated images, against real images.
+
+    \b
+    ganzoo eval runs/wgan-gp-mnist-1 --dataset mnist --protocol gz-mnist-10k
+    ganzoo eval runs/sngan-cifar10-1 --dataset cifar10 --metrics fid,is,kid,prc --real-floor
+    ganzoo eval samples/ --dataset ~/cats --extractor efficientnet-lite0 -n 5000
+    """
+    from ganzoo.metrics.evaluate import evaluate
+    from ganzoo.training.checkpoint import raw_model
+
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    with progress_shown() as progress:
+        records = evaluate(raw_model(model) if raw else model, dataset, names, progress=progress, **options)
+    if as_json:
+        return print_json(records)
+    rows = [(r["title"], _value(r), r["subject"], r["fake"]["count"], r["protocol_id"]) for r in records]
+    print_table(("SCORE", "VALUE", "OF", "IMAGES", "PROTOCOL"), rows)
+    for note in dict.fromkeys(note for record in records for note in record["notes"]):
+        click.echo(f"note: {note}")
+
+
+def _value(record: dict[str, Any]) -> str:
+    deviation = "" if record["deviation"] is None else f" ± {record['deviation']:.3g}"
+    return f"{record['value']:.5g}{deviation}"

@@ -1,0 +1,92 @@
+"""A set of images as an extractor sees it, and the memory of how it saw reference data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganzoo.errors import GanzooError
+from ganzoo.home import ganzoo_home
+from ganzoo.metrics.features import Extractor
+from ganzoo.metrics.frechet import Gaussian, Moments
+from ganzoo.metrics.samples import Images
+from ganzoo.tensors import read_tensors, save_tensors
+
+FORMAT = 1
+KEPT = 10_000
+"""How many images' features are kept, for the scores that compare images and not distributions' moments."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an extractor saw of ``count`` images.
+
+    gaussian: of the features of all of them. features: (≤ 10,000, d) of the first, float32. logits: (count, k) of
+    all, where they were asked for. labels: (≤ 10,000,) of the first, where there are any.
+    """
+
+    count: int
+    gaussian: Gaussian
+    features: Tensor
+    logits: Tensor | None = None
+    labels: Tensor | None = None
+
+
+def look(
+    images: Images, extractor: Extractor, *, logits: bool = False, stage: str = "", progress: Progress | None = None
+) -> Look:
+    """See images through an extractor; memory does not grow with their number beyond the features kept."""
+    moments, features, class_logits = Moments(), [], []
+    device = next(extractor.parameters()).device
+    for batch in images.batches(extractor.batch_size(device)):
+        seen, classes = extractor(batch.to(device))
+        if not bool(seen.isfinite().all()):
+            raise GanzooError(f"{extractor.name} sees values that are not numbers in {stage or 'these images'}")
+        if moments.count < KEPT:
+            features.append(seen[: KEPT - moments.count].cpu())
+        if logits and classes is not None:
+            class_logits.append(classes.cpu())
+        moments.add(seen)
+        if progress:
+            progress(stage, moments.count, images.count)
+    labels = None if images.labels is None else images.labels[:KEPT]
+    all_logits = torch.cat(class_logits) if class_logits else None
+    return Look(moments.count, moments.gaussian(), torch.cat(features), all_logits, labels)
+
+
+def remembered(images: Images, extractor: Extractor, progress: Progress | None = None) -> Look:
+    """The look at reference images: from the cache if these very images were seen through this extractor before."""
+    file = cache_file(images, extractor)
+    if file.is_file():
+        try:
+            tensors, header = read_tensors(file)
+            gaussian = Gaussian(tensors["mean"], tensors["factor"])
+            return Look(header["count"], gaussian, tensors["features"], None, tensors.get("labels"))
+        except (GanzooError, KeyError):  # damaged: made again
+            file.unlink()
+    seen = look(
+        images, extractor, stage=f"looking at {images.facts['dataset']} {images.facts['split']}", progress=progress
+    )
+    tensors = {"mean": seen.gaussian.mean, "factor": seen.gaussian.factor, "features": seen.features}
+    tensors |= {} if seen.labels is None else {"labels": seen.labels}
+    save_tensors(file, tensors, {"count": seen.count, "of": images.facts, "extractor": _identity(extractor)})
+    return seen
+
+
+def cache_file(images: Images, extractor: Extractor) -> Path:
+    """Where the statistics of reference images lie: named by their content, the draw, the extractor and its weights."""
+    key = json.dumps([FORMAT, KEPT, images.facts, _identity(extractor)], sort_keys=True)
+    name = f"{images.facts['dataset']}-{images.facts['split']}-{images.count}-{extractor.name.replace(':', '-')}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return ganzoo_home() / "statistics" / f"{name}-{digest}.safetensors"
+
+
+def _identity(extractor: Extractor) -> list[str]:
+    return [extractor.name, extractor.sha256, extractor.resize]

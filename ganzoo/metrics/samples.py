@@ -1,0 +1,156 @@
+"""Where images to be scored come from: a model, a folder or archive, or a prepared data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo import random
+from ganzoo.data.decode import Unreadable, decode, to_eight_bits
+from ganzoo.data.files import open_files
+from ganzoo.data.images import survey
+from ganzoo.data.layout import find_layout
+from ganzoo.data.packed import PackedDataset
+from ganzoo.errors import GanzooError
+from ganzoo.zoo import Model, load, to_uint8, weights_file
+
+Batches = Callable[[int], Iterator[Tensor]]
+
+
+@dataclass(frozen=True)
+class Images:
+    """``count`` images that are streamed as often as asked for.
+
+    batches: batch size -> uint8 (n, C, H, W), always in the same order. labels: (count,) numbers of ``classes``.
+    facts: what a record says of them.
+    """
+
+    count: int
+    batches: Batches
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def of_pack(dataset: PackedDataset, count: int | None = None, *, seed: int = 0, skip: int = 0) -> Images:
+    """Images of a prepared data set: all of them, or ``count`` drawn with a seed after ``skip`` others."""
+    count = dataset.count - skip if count is None else count
+    if not 0 < count <= dataset.count - skip:
+        raise GanzooError(
+            f"{dataset.label} {dataset.split} has {dataset.count - skip:,} images to take from; "
+            f"{count:,} were asked for: give a smaller -n"
+        )
+    # A smaller draw is the beginning of a larger one.
+    order = torch.randperm(dataset.count, generator=random.generator(seed, "images of a data set"))
+    chosen = order[skip : skip + count]
+
+    def batches(size: int) -> Iterator[Tensor]:
+        for rows in chosen.split(size):
+            yield dataset.images[rows].permute(0, 3, 1, 2)
+
+    labels = dataset.labels[chosen] if dataset.labels is not None else None
+    facts: dict[str, Any] = {"dataset": dataset.label, "split": dataset.split, "fingerprint": dataset.fingerprint}
+    facts |= {"resolution": list(dataset.resolution), "channels": dataset.channels, "count": count, "skipped": skip}
+    return Images(count, batches, labels, dataset.classes if labels is not None else (), facts | {"seed": seed})
+
+
+def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, labels: str = "data") -> Images:
+    """Samples of a model. labels: ``data`` draws a conditional model's labels as often as ``like`` has them,
+    ``balanced`` takes the classes in turn.
+    """
+    if model.game.directions:
+        raise GanzooError(f"{model.config.name} makes images from images; score it with --metrics psnr,ssim,kid")
+    numbers, policy = _labels(model, count, like, seed, labels)
+
+    def batches(size: int) -> Iterator[Tensor]:
+        label = None if numbers is None else numbers.tolist()
+        for images in model.batches(count, seed=seed, label=label, batch_size=size):
+            if not bool(images.isfinite().all()):
+                raise GanzooError(
+                    f"the model's images hold values that are not numbers; {model.config.name} has diverged"
+                )
+            yield to_uint8(images)
+
+    facts: dict[str, Any] = {"variant": model.config.name, "count": count, "seed": seed, "labels": policy}
+    facts |= {"weights": "average" if model.config.schedule.ema else "last"}
+    return Images(count, batches, numbers, tuple(model.classes), facts)
+
+
+def of_folder(path: str | Path, count: int | None = None) -> Images:
+    """The image files of a folder, zip or tar, in the order of their names; class folders are labels."""
+    files = open_files(Path(path))
+    layout = find_layout(files)
+    items = [item for part in layout.splits.values() for item in part]
+    if count is not None and count > len(items):
+        raise GanzooError(f"{path} holds {len(items):,} images, not {count:,}; make more or give a smaller -n")
+    items = items[:count]
+    seen = survey(files, [name for name, _ in items])
+    notes = tuple(_odd(path, len(files.sizes) - len(layout.names), seen.lossy, seen.lossy_format))
+
+    def batches(size: int) -> Iterator[Tensor]:
+        waiting: list[np.ndarray] = []
+        for name, _ in items:
+            pixels = _pixels(path, name, files.read(name))
+            if waiting and (len(waiting) == size or waiting[0].shape != pixels.shape):
+                yield torch.from_numpy(np.stack(waiting))
+                waiting = []
+            waiting.append(pixels)
+        yield torch.from_numpy(np.stack(waiting))
+
+    known = [label for _, label in items if label is not None]
+    labels = torch.tensor(known) if len(known) == len(items) else None
+    size = list(seen.size) if seen.size else None
+    facts: dict[str, Any] = {"folder": str(path), "count": len(items), "resolution": size, "channels": seen.channels}
+    facts |= {"jpeg": seen.lossy} if seen.lossy else {}
+    return Images(len(items), batches, labels, layout.classes, facts, notes)
+
+
+def open_model(source: str | Path | Model) -> Model | None:
+    """The model at a path or of a name; None for a folder or archive of images."""
+    if isinstance(source, Model):
+        return source
+    path = Path(source)
+    try:
+        weights_file(source)
+    except GanzooError:
+        if path.exists():
+            return None
+        raise
+    return load(source)
+
+
+def _labels(model: Model, count: int, like: PackedDataset, seed: int, policy: str) -> tuple[Tensor | None, str]:
+    """Class numbers for a conditional model, and the policy they were drawn by."""
+    if not model.classes:
+        return None, "none"
+    if policy == "balanced":
+        return torch.arange(count) % len(model.classes), policy
+    counts = like.info.get("class_counts") or {}
+    shares = torch.tensor([float(counts.get(name, 0)) for name in model.classes])
+    known = bool(shares.sum())
+    draw = random.generator(seed, "labels of scored samples")
+    chances = shares if known else torch.ones(len(model.classes))
+    return torch.multinomial(chances, count, replacement=True, generator=draw), policy if known else "uniform"
+
+
+def _pixels(path: str | Path, name: str, data: bytes) -> np.ndarray:
+    """(C, H, W) uint8 of an image file, gray or colour as it is."""
+    try:
+        image = np.asarray(to_eight_bits(decode(data)))
+    except (Unreadable, OSError) as error:
+        raise GanzooError(f"'{name}' in {path} cannot be read: {error}; remove or replace it") from error
+    return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+
+
+def _odd(path: str | Path, others: int, lossy: int, form: str) -> Iterator[str]:
+    if others:
+        yield f"{others:,} files in {path} are not images and were left out"
+    if lossy:
+        yield f"{lossy:,} images in {path} are {form.upper()}: their losses change every score; save samples as PNG"
