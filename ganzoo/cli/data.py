@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from ganzoo.cli._output import print_json, print_table, progress_shown
+from ganzoo.cli._output import print_json, print_table
 
 KINDS = ("images", "pairs", "unpaired")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -76,7 +79,7 @@ def prepare(
     """
     from ganzoo.data.prepare import prepare as prepare_dataset
 
-    with progress_shown() as progress:
+    with _progress() as progress:
         packs = prepare_dataset(
             name,
             source=source,
@@ -107,7 +110,7 @@ def check(path: str, kind: str | None, as_json: bool) -> None:
     """
     from ganzoo.data.check import check as check_images
 
-    with progress_shown() as progress:
+    with _progress() as progress:
         report = check_images(path, progress, kind)
     if as_json:
         return print_json(report.as_dict())
@@ -163,3 +166,35 @@ def _print_counts(title: str, counts: dict[str, int]) -> None:
     if counts:
         shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:10])
         click.echo(f"{title}: {shown}{', …' if len(counts) > 10 else ''}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, a line per stage elsewhere; both on standard error."""
+    if not sys.stderr.isatty():
+        yield _plain_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total or None)
+            bar.update(tasks[stage], completed=done)
+
+        yield progress
+
+
+def _plain_lines() -> Callable[[str, int, int], None]:
+    announced = set()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage not in announced:
+            announced.add(stage)
+            click.echo(f"{stage}: {total:,} {'bytes' if stage.startswith('downloading') else 'images'}", err=True)
+
+    return progress

@@ -78,7 +78,7 @@ class Extractor(nn.Module):
     def batch_size(self, device: torch.device) -> int:
         """How many images it looks at together: few on a CPU, whose caches are small, what fits elsewhere."""
         if device.type != "cuda":
-            return 8 if self.side > 64 else 500
+            return 32 if self.side > 64 else 500
         image = self.side**2 * 3 * 4 * LAYERS_AT_ONCE
         return max(1, min(1000, int(SHARE_OF_MEMORY * torch.cuda.mem_get_info(device)[0] / image)))
 
