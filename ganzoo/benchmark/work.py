@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import ganzoo
+from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.results import ENDING, Result, Score, write_result
 from ganzoo.benchmark.suite import Cell, Job
 from ganzoo.config import resolve
@@ -49,7 +49,7 @@ def work(job: Job, out: Path) -> Path | None:
     if not first:
         _trained(job, folder / "run")
         return None
-    with _locked(folder) as mine:
+    with locked(folder) as mine:
         if not mine:
             if "WORLD_SIZE" in os.environ:  # the other ranks would wait for this one
                 raise GanzooError(f"{job.name} is being done by another process; wait for it")
@@ -57,23 +57,6 @@ def work(job: Job, out: Path) -> Path | None:
         for result in _calibration(job) if job.seed is None else [_row(job, folder, out)]:
             path = write_result(result, out)
         return path
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Whether this process got the job; the system frees the lock when it ends, however it does."""
-    try:
-        import fcntl
-    except ImportError as error:
-        raise GanzooError("benchmarks need file locks of Linux or macOS; run them there") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def _row(job: Job, folder: Path, out: Path) -> Result:
