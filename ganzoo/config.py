@@ -65,7 +65,11 @@ class Optimizer(Component):
 
 
 class Schedule(Strict):
-    """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none."""
+    """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none.
+
+    eval_every: steps between scores of ``eval_samples`` images by FID through ``eval_extractor``; or evaluations: how
+    many there are over the whole length, however long it becomes.
+    """
 
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
@@ -79,6 +83,10 @@ class Schedule(Strict):
     log_every: int = Field(50, gt=0)
     sample_every: int = Field(1000, gt=0)
     checkpoint_every: int = Field(1000, gt=0)
+    eval_every: int | None = Field(None, gt=0)
+    evaluations: int | None = Field(None, gt=0)
+    eval_samples: int = Field(5000, ge=2)
+    eval_extractor: str | None = None
 
 
 class Config(Strict):

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from ganzoo import __version__
+from ganzoo.best import Contest
 from ganzoo.config import Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
@@ -64,6 +65,7 @@ def train(
     resume: str | Path | None = None,
     init_from: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    eval_every: int | None = None,
     hooks: Sequence[Hook] = (),
     quiet: bool = False,
 ) -> Path:
@@ -71,14 +73,16 @@ def train(
 
     dataset: a name or a path. steps: the total, also when resuming; minutes instead fixes the total from a
     measured rate, cpu_minutes likewise from the processor's time. stop_at: leave a resumable run early, its
-    schedules still spanning ``steps``. overrides: configuration values by dotted key. hooks: further actions
-    between steps; they see the trainer and must not change it. On resuming, all but ``steps``, ``stop_at``,
-    ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError for anything that cannot
-    be done, Diverged if a loss stops being finite, Interrupted after a signal.
+    schedules still spanning ``steps``. overrides: configuration values by dotted key. eval_every: score it by FID
+    every so many steps and keep the best model in ``model-best/``. hooks: further actions between steps; they see
+    the trainer and must not change it. On resuming, all but ``steps``, ``stop_at``, ``device`` and ``compile``
+    must be left out or be as they were. Raises GanzooError for anything that cannot be done, Diverged if a loss
+    stops being finite, Interrupted after a signal.
     """
     request = Request(
         variant, str(dataset) if dataset else None, preset, steps, minutes, cpu_minutes, batch_size, resolution,
         seed, precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
+        eval_every,
     )  # fmt: skip
     with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():
         if resume is not None:
@@ -133,6 +137,9 @@ class Session:
         self.trainer = Trainer(game, averaged, config, loader, settings)
         if checkpoint is not None:
             self.trainer.restore(checkpoint[0], checkpoint[1]["trainer"])
+        self.contest = None
+        if config.schedule.eval_every and distributed.rank() == 0:
+            self.contest = Contest(run, config, plan.dataset, device, step=self.trainer.step)
         spent = checkpoint[1] if checkpoint else {}
         self.clock = Clock(spent.get("seconds", 0.0), spent.get("cpu_seconds", 0.0))
         self.recorder = Recorder(run, self.trainer, self.clock, quiet=quiet, advice=_advice(request))
@@ -224,7 +231,7 @@ class Session:
             Hook(schedule.log_every, self.recorder.record),
             Hook(schedule.checkpoint_every, self.checkpoint, at_end=False),
         ]
-        return hooks
+        return [*hooks, Hook(schedule.eval_every, self._score)] if schedule.eval_every else hooks
 
     def _spent(self) -> float:
         """Seconds of the kind that the training's length was given in."""
@@ -233,6 +240,13 @@ class Session:
     def _sample(self, trainer: Trainer) -> None:
         path, game = self.run / "samples" / f"step-{trainer.step:08d}.png", trainer.averaged
         self.recorder.safely("samples", lambda: _save_preview(game, path))
+
+    def _score(self, trainer: Trainer) -> None:
+        with self.clock.paused():
+            if self.contest:
+                record = self.contest.enter(Model(trainer.config, trainer.averaged, facts=self._facts()))
+                self.recorder.say(f"step {trainer.step}: {record['title']} {record['value']:.4g}")
+            distributed.barrier()
 
     def _fix_length(self, seconds: float) -> None:
         """Measure the rate, then let the schedules span what fits into the time."""
@@ -253,7 +267,8 @@ class Session:
             self.write_config()
 
     def _finish(self) -> None:
-        model = Model(self.trainer.config, self.trainer.averaged, facts=self._facts())
+        scores = self.contest.latest(self.trainer.step) if self.contest else []
+        model = Model(self.trainer.config, self.trainer.averaged, facts=self._facts() | {"scores": scores})
         self._sample(self.trainer)
         model.card = model_card(self.trainer.config, model.facts)
         save(model, self.run / "model")

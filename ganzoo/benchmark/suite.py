@@ -13,6 +13,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ganzoo.config import Strict, resolve
 from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.metrics.evaluate import default_extractor
+from ganzoo.metrics.protocol import PROTOCOLS
 from ganzoo.registry import GAMES, METRICS
 from ganzoo.training.plan import Request, family
 from ganzoo.variants import list_variants, read_variant, read_yaml
@@ -49,6 +51,13 @@ class Scoring(Strict):
     def options(self) -> dict[str, Any]:
         """The keywords of ``ganzoo.evaluate``."""
         return {key: value for key, value in self.model_dump().items() if value is not None}
+
+    @field_validator("protocol")
+    @classmethod
+    def _frozen(cls, name: str | None) -> str | None:
+        if name is not None and name not in PROTOCOLS:
+            raise UnknownName("protocol", name, PROTOCOLS)
+        return name
 
     @field_validator("metrics")
     @classmethod
@@ -94,8 +103,20 @@ class Cell(Strict):
     def row(self) -> str:
         return self.name or self.variant
 
+    @property
+    def extractor(self) -> str:
+        """What scores look through."""
+        named = PROTOCOLS[self.scoring.protocol].extractor if self.scoring.protocol else self.scoring.extractor
+        return named or default_extractor(self.dataset)
+
     def request(self, seed: int) -> Request:
         """What is asked of the training."""
+        overrides = dict(self.overrides)
+        if self.evaluations:
+            overrides = {
+                "schedule.evaluations": self.evaluations,
+                "schedule.eval_extractor": self.extractor,
+            } | overrides
         return Request(
             self.variant,
             self.dataset,
@@ -106,7 +127,7 @@ class Cell(Strict):
             precision=self.precision,
             seed=seed,
             direction=self.direction,
-            overrides=self.overrides or None,
+            overrides=overrides or None,
         )
 
 

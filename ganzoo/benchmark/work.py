@@ -17,19 +17,20 @@ import ganzoo
 from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.results import ENDING, Result, Score, write_result
 from ganzoo.benchmark.suite import Cell, Job
+from ganzoo.best import BEST, SCORES
 from ganzoo.config import resolve
 from ganzoo.errors import Diverged, GanzooError
-from ganzoo.metrics.evaluate import Judge, default_extractor
+from ganzoo.metrics.evaluate import Judge
 from ganzoo.metrics.protocol import choose
 from ganzoo.report.curves import thinned
 from ganzoo.report.record import read_run
 from ganzoo.training.checkpoint import CHECKPOINT, read_checkpoint
+from ganzoo.training.logging import read_metrics
 from ganzoo.training.machine import pick_device
 from ganzoo.training.plan import Request, command, family, open_data
 from ganzoo.zoo import weights_file
 
 MOST_ENTRIES = 60
-BEST = "model-best"
 
 
 def result_file(job: Job, out: Path) -> Path:
@@ -60,23 +61,31 @@ def work(job: Job, out: Path) -> Path | None:
 
 
 def _row(job: Job, folder: Path, out: Path) -> Result:
-    run, cell = folder / "run", job.cell
-    diverged = not _trained(job, run)
-    scores = {} if diverged else scored(run, cell)
-    best = scored(run / BEST, cell) if (run / BEST).is_dir() and not diverged else {}
+    run = folder / "run"
+    finished = _trained(job, run)
+    scores = scored(run, job.cell) if finished else {}
     samples = run / "model" / "samples.png"
     if samples.is_file():
         shutil.copyfile(samples, out / f"{job.name}.png")
+    facts = _common(job, scores) | _run_facts(run)
     return Result(
-        **(_common(job, scores) | _run_facts(run)),
-        row=cell.row,
+        **(facts | _best(run, job.cell, scores, facts["steps"])),
+        row=job.row,
         kind="model",
-        scoring=cell.scoring.options(),
-        outcome="diverged" if diverged else "finished",
+        scoring=job.cell.scoring.options(),
+        outcome="finished" if finished else "diverged",
         scores=scores,
-        best=best,
         grid=f"{job.name}.png" if samples.is_file() else None,
     )
+
+
+def _best(run: Path, cell: Cell, scores: dict[str, Score], last: int) -> dict[str, Any]:
+    """The scores of the checkpoint that did best while training, by the same protocol as the last one's."""
+    entries = read_metrics(run, name=SCORES)
+    if not scores or not entries:
+        return {}
+    step = min(entries, key=lambda entry: entry["value"])["step"]
+    return {"best": scores if step == last else scored(run / BEST, cell), "best_step": step}
 
 
 def _calibration(job: Job) -> list[Result]:
@@ -87,8 +96,7 @@ def _calibration(job: Job) -> list[Result]:
     cell = job.cell
     request, scoring = cell.request(0), cell.scoring
     config = resolve(cell.variant, family=family(cell.dataset), preset=cell.preset, overrides=request.values()).config
-    extractor = scoring.extractor or (None if scoring.protocol else default_extractor(cell.dataset))
-    protocol = choose(scoring.protocol, extractor=extractor, count=scoring.n, split=scoring.split)
+    protocol = choose(scoring.protocol, extractor=cell.extractor, count=scoring.n, split=scoring.split)
     reference = open_data(request, config, channels=None, split=protocol.split)
     records = Judge(reference, protocol, scoring.metrics, device=pick_device(cell.device)).floor()
     subjects = dict.fromkeys(record["subject"] for record in records)
@@ -175,8 +183,14 @@ def _run_facts(run: Path) -> dict[str, Any]:
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
         "versions": facts.get("versions", {}),
         "hardware": facts.get("hardware", ""),
-        "curves": thinned(read_run(run).history, MOST_ENTRIES),
+        "curves": _curves(run),
     }
+
+
+def _curves(run: Path) -> list[dict[str, Any]]:
+    """The log, thinned, with the scores that were taken while training."""
+    scores = [{"step": entry["step"], "score": entry["value"]} for entry in read_metrics(run, name=SCORES)]
+    return sorted([*thinned(read_run(run).history, MOST_ENTRIES), *scores], key=lambda entry: entry["step"])
 
 
 def _commit() -> str | None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from ganzoo.cli._output import print_json, print_table
+from ganzoo.cli._output import print_json, print_table, progress_shown
 
 KINDS = ("images", "pairs", "unpaired")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -79,7 +76,7 @@ def prepare(
     """
     from ganzoo.data.prepare import prepare as prepare_dataset
 
-    with _progress() as progress:
+    with progress_shown() as progress:
         packs = prepare_dataset(
             name,
             source=source,
@@ -110,7 +107,7 @@ def check(path: str, kind: str | None, as_json: bool) -> None:
     """
     from ganzoo.data.check import check as check_images
 
-    with _progress() as progress:
+    with progress_shown() as progress:
         report = check_images(path, progress, kind)
     if as_json:
         return print_json(report.as_dict())
@@ -150,6 +147,34 @@ def info(name: str, as_json: bool) -> None:
         _print_pack(pack)
 
 
+@command.command()
+@click.argument("name")
+@click.option("--extractor", metavar="NAME", help="What images are seen through: `ganzoo list --kind extractors`.")
+@click.option("--weights", metavar="FILE", help="The extractor's weights, where they cannot be downloaded.")
+@click.option("--protocol", metavar="NAME", help="A frozen way to score, which says what to compare with.")
+@click.option("--split", help="Of the data set: train if left out.")
+@click.option("--resolution", type=click.IntRange(1), help="Of the images to be scored; default: the data's own.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@as_json
+def stats(name: str, as_json: bool, **options: Any) -> None:
+    """Make the statistics that scores compare with ahead of time; `ganzoo eval` finds them.
+
+    \b
+    ganzoo data stats mnist --protocol gz-mnist-10k --resolution 32
+    ganzoo data stats cifar10 --extractor efficientnet-lite0
+    """
+    from ganzoo.metrics.evaluate import statistics
+
+    with progress_shown() as progress:
+        facts = statistics(name, progress=progress, **options)
+    if as_json:
+        return print_json(facts)
+    click.echo(
+        f"{facts['dataset']} {facts['split']}: {facts['features']:,} features of {facts['count']:,} images at "
+        f"{'x'.join(map(str, facts['resolution']))} through {facts['extractor']}\n{facts['file']}"
+    )
+
+
 def _print_pack(info: dict[str, Any]) -> None:
     height, width = info["resolution"]
     labels = f", {len(info['classes'])} classes" if info["classes"] else ""
@@ -166,35 +191,3 @@ def _print_counts(title: str, counts: dict[str, int]) -> None:
     if counts:
         shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:10])
         click.echo(f"{title}: {shown}{', …' if len(counts) > 10 else ''}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal, a line per stage elsewhere; both on standard error."""
-    if not sys.stderr.isatty():
-        yield _plain_lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total or None)
-            bar.update(tasks[stage], completed=done)
-
-        yield progress
-
-
-def _plain_lines() -> Callable[[str, int, int], None]:
-    announced = set()
-
-    def progress(stage: str, done: int, total: int) -> None:
-        if stage not in announced:
-            announced.add(stage)
-            click.echo(f"{stage}: {total:,} {'bytes' if stage.startswith('downloading') else 'images'}", err=True)
-
-    return progress

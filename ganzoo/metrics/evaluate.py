@@ -14,7 +14,7 @@ from ganzoo import __version__
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.metrics.features import load_extractor
-from ganzoo.metrics.look import Look, Progress, look, remembered
+from ganzoo.metrics.look import Look, Progress, cache_file, look, remembered
 from ganzoo.metrics.protocol import Protocol, choose
 from ganzoo.metrics.samples import Images, of_folder, of_model, of_pack, open_model
 from ganzoo.metrics.scores import Score
@@ -25,6 +25,7 @@ from ganzoo.zoo import Model
 
 Record = dict[str, Any]
 DIGITS = ("mnist", "mnist-10k")
+KINDS = ("images", "labelled")
 FEW = 10_000
 
 
@@ -65,6 +66,35 @@ def evaluate(
     return records + judge.floor() if real_floor else records
 
 
+def statistics(
+    dataset: str | Path,
+    *,
+    extractor: str | None = None,
+    weights: str | Path | None = None,
+    protocol: str | None = None,
+    split: str | None = None,
+    resolution: int | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Record:
+    """Make a data set's statistics ahead of the evaluations that compare with it, and say where they lie.
+
+    resolution: of the images that will be scored; the data's own if left out. The rest: as for :func:`evaluate`.
+    """
+    if protocol is None:
+        extractor = extractor or default_extractor(dataset)
+    chosen = choose(protocol, extractor=extractor, split=split)
+    reference = open_dataset(dataset, resolution=resolution, split=chosen.split, kinds=KINDS)
+    judge = Judge(reference, chosen, (), weights=weights, device=pick_device(device), progress=progress)
+    file = cache_file(judge.images, judge.extractor, chosen.compared)
+    return judge.images.facts | {
+        "extractor": judge.extractor.name,
+        "weights_sha256": judge.extractor.sha256,
+        "features": len(judge.real.gaussian.mean),
+        "file": str(file),
+    }
+
+
 class Judge:
     """A data set seen once through an extractor, with which any number of images are compared.
 
@@ -86,7 +116,7 @@ class Judge:
         self.extractor = load_extractor(protocol.extractor, weights).to(device)
         self.device = torch.device(device)
         self.images = of_pack(reference, self._reference_count(), seed=protocol.reference_seed)
-        self.real = remembered(self.images, self.extractor, progress)
+        self.real = self._remembered(self.images)
 
     def records(self, images: Images, model: Model | None = None, subject: str = "") -> list[Record]:
         """One record for each score of some images. model: what made them. subject: what they are, in words."""
@@ -104,14 +134,18 @@ class Judge:
         half = min(self.images.count, reference.count // 2)
         kept = of_pack(reference, half, seed=protocol.reference_seed)
         other = of_pack(reference, min(protocol.count, half), seed=protocol.reference_seed, skip=half)
-        seen = remembered(kept, self.extractor, self.progress)
+        seen = self._remembered(kept)
         return records + self._compare(kept, seen, other, None, "other half of the real images")
+
+    def _remembered(self, images: Images) -> Look:
+        return remembered(images, self.extractor, kept=self.protocol.compared, progress=self.progress)
 
     def _compare(
         self, reference: Images, real: Look, images: Images, model: Model | None, subject: str
     ) -> list[Record]:
         stage = f"looking at the {subject}"
-        fake = look(images, self.extractor, logits="is" in self.metrics, stage=stage, progress=self.progress)
+        kept, logits = self.protocol.compared, "is" in self.metrics
+        fake = look(images, self.extractor, kept=kept, logits=logits, stage=stage, progress=self.progress)
         scores = [score for compute in self.metrics.values() for score in compute(real, fake, self.protocol)]
         return [self._record(score, reference, images, model, subject) for score in scores]
 
@@ -169,8 +203,7 @@ def _reference(dataset: str | Path, split: str, model: Model | None, folder: Ima
         assert folder is not None
         size, channels = folder.facts["resolution"] or (0, 0), folder.facts["channels"]
     resolution = size[0] if size[0] == size[1] else None
-    kinds = ("images", "labelled")
-    return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=kinds)
+    return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=KINDS)
 
 
 def _split_like(pack: PackedDataset, split: str) -> PackedDataset:

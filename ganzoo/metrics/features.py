@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class Extractor(nn.Module):
     def batch_size(self, device: torch.device) -> int:
         """How many images it looks at together: few on a CPU, whose caches are small, what fits elsewhere."""
         if device.type != "cuda":
-            return 32 if self.side > 64 else 500
+            return 8 if self.side > 64 else 500
         image = self.side**2 * 3 * 4 * LAYERS_AT_ONCE
         return max(1, min(1000, int(SHARE_OF_MEMORY * torch.cuda.mem_get_info(device)[0] / image)))
 
@@ -88,9 +89,10 @@ def load_extractor(name: str, weights: str | Path | None = None) -> Extractor:
 
     Raises GanzooError for unknown names, weights that cannot be had and files that do not fit.
     """
-    if name.startswith(PREFIX):
-        return pretrained(name, weights)
-    extractor: Extractor = EXTRACTORS.get(name)(weights)
+    create = EXTRACTORS.get(name) if not name.startswith(PREFIX) else partial(pretrained, name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        extractor: Extractor = create(weights)
     return extractor
 
 
@@ -102,9 +104,7 @@ def inception(weights: str | Path | None = None) -> Extractor:
     """
     from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as resized
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = _Inception()
+    network = _Inception()
     if weights == "random":
         sha256 = _digest(network)
     else:

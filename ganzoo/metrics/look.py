@@ -19,8 +19,6 @@ from ganzoo.metrics.samples import Images
 from ganzoo.tensors import read_tensors, save_tensors
 
 FORMAT = 1
-KEPT = 10_000
-"""How many images' features are kept, for the scores that compare images and not distributions' moments."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -28,8 +26,8 @@ Progress = Callable[[str, int, int], None]
 class Look:
     """What an extractor saw of ``count`` images.
 
-    gaussian: of the features of all of them. features: (≤ 10,000, d) of the first, float32. logits: (count, k) of
-    all, where they were asked for. labels: (≤ 10,000,) of the first, where there are any.
+    gaussian: of the features of all of them. features: (n, d) of the first, float32. logits: (count, k) of all, where
+    they were asked for. labels: (n,) of the first, where there are any.
     """
 
     count: int
@@ -40,30 +38,36 @@ class Look:
 
 
 def look(
-    images: Images, extractor: Extractor, *, logits: bool = False, stage: str = "", progress: Progress | None = None
+    images: Images,
+    extractor: Extractor,
+    *,
+    kept: int = 10_000,
+    logits: bool = False,
+    stage: str = "",
+    progress: Progress | None = None,
 ) -> Look:
-    """See images through an extractor; memory does not grow with their number beyond the features kept."""
+    """See images through an extractor; the features of the first ``kept`` are kept, of the others only moments."""
     moments, features, class_logits = Moments(), [], []
     device = next(extractor.parameters()).device
     for batch in images.batches(extractor.batch_size(device)):
         seen, classes = extractor(batch.to(device))
         if not bool(seen.isfinite().all()):
             raise GanzooError(f"{extractor.name} sees values that are not numbers in {stage or 'these images'}")
-        if moments.count < KEPT:
-            features.append(seen[: KEPT - moments.count].cpu())
+        if moments.count < kept:
+            features.append(seen[: kept - moments.count].cpu())
         if logits and classes is not None:
             class_logits.append(classes.cpu())
         moments.add(seen)
         if progress:
             progress(stage, moments.count, images.count)
-    labels = None if images.labels is None else images.labels[:KEPT]
+    labels = None if images.labels is None else images.labels[:kept]
     all_logits = torch.cat(class_logits) if class_logits else None
     return Look(moments.count, moments.gaussian(), torch.cat(features), all_logits, labels)
 
 
-def remembered(images: Images, extractor: Extractor, progress: Progress | None = None) -> Look:
+def remembered(images: Images, extractor: Extractor, *, kept: int = 10_000, progress: Progress | None = None) -> Look:
     """The look at reference images: from the cache if these very images were seen through this extractor before."""
-    file = cache_file(images, extractor)
+    file = cache_file(images, extractor, kept)
     if file.is_file():
         try:
             tensors, header = read_tensors(file)
@@ -71,18 +75,17 @@ def remembered(images: Images, extractor: Extractor, progress: Progress | None =
             return Look(header["count"], gaussian, tensors["features"], None, tensors.get("labels"))
         except (GanzooError, KeyError):  # damaged: made again
             file.unlink()
-    seen = look(
-        images, extractor, stage=f"looking at {images.facts['dataset']} {images.facts['split']}", progress=progress
-    )
+    stage = f"looking at {images.facts['dataset']} {images.facts['split']}"
+    seen = look(images, extractor, kept=kept, stage=stage, progress=progress)
     tensors = {"mean": seen.gaussian.mean, "factor": seen.gaussian.factor, "features": seen.features}
     tensors |= {} if seen.labels is None else {"labels": seen.labels}
     save_tensors(file, tensors, {"count": seen.count, "of": images.facts, "extractor": _identity(extractor)})
     return seen
 
 
-def cache_file(images: Images, extractor: Extractor) -> Path:
+def cache_file(images: Images, extractor: Extractor, kept: int = 10_000) -> Path:
     """Where the statistics of reference images lie: named by their content, the draw, the extractor and its weights."""
-    key = json.dumps([FORMAT, KEPT, images.facts, _identity(extractor)], sort_keys=True)
+    key = json.dumps([FORMAT, kept, images.facts, _identity(extractor)], sort_keys=True)
     name = f"{images.facts['dataset']}-{images.facts['split']}-{images.count}-{extractor.name.replace(':', '-')}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return ganzoo_home() / "statistics" / f"{name}-{digest}.safetensors"

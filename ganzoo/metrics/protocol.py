@@ -18,8 +18,9 @@ class Protocol:
     """How generated images are made and compared.
 
     extractor: what they are seen through. count: how many are made. split, reference_count: which real images they
-    are compared with, drawn by ``reference_seed``; None is all of the split. labels: how a conditional model's are
-    drawn. weights: which of a model's. uint8: how images in [-1, 1] are rounded. The rest: the metrics' own numbers.
+    are compared with, drawn by ``reference_seed``; None is all of the split. compared: how many of either side are
+    compared one by one, by KID, precision and recall. labels: how a conditional model's are drawn. weights: which of
+    a model's. uint8: how images in [-1, 1] are rounded. The rest: the metrics' own numbers.
     """
 
     name: str = CUSTOM
@@ -28,6 +29,7 @@ class Protocol:
     split: str = "train"
     reference_count: int | None = None
     reference_seed: int = 0
+    compared: int = 10_000
     labels: str = "data"
     weights: str = "average where the variant has one"
     uint8: str = "(x * 127.5 + 128) clamped to 0 ... 255"
@@ -35,6 +37,7 @@ class Protocol:
     kid_subsets: int = 100
     kid_subset_size: int = 1000
     prc_neighbours: int = 3
+    ppl_epsilon: float = 1e-4
 
     def identity(self, **facts: Any) -> str:
         """16 hexadecimal digits: a hash of everything here, its name apart, and of ``facts``."""
@@ -59,6 +62,8 @@ def choose(name: str | None, **wishes: Any) -> Protocol:
     Raises GanzooError for a wish that contradicts a named protocol.
     """
     given = {key: value for key, value in wishes.items() if value is not None}
+    if given.get("count", 2) < 2:
+        raise GanzooError(f"a score needs at least 2 images, not {given['count']}")
     if name is None or name == CUSTOM:
         return replace(Protocol(), **given)
     if name not in PROTOCOLS:

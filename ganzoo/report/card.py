@@ -135,7 +135,7 @@ def _licence(data: Mapping[str, Any]) -> str:
 def _score(score: Mapping[str, Any]) -> dict[str, str]:
     value = score.get("value", "")
     return {
-        "metric": str(score.get("metric", "")),
+        "metric": str(score.get("title") or score.get("metric", "")),
         "value": number(value) if isinstance(value, float) else str(value),
         "protocol": str(score.get("protocol", "")),
     }

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Game
 from ganzoo.tensors import read_tensors
-from ganzoo.zoo import load
+from ganzoo.zoo import Model, load
 
 CHECKPOINT = Path("checkpoints", "last.safetensors")
 Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
@@ -47,6 +47,14 @@ def initialise(game: Game, source: Path) -> None:
                 "use the same variant, resolution and widths"
             )
     game.load_state_dict(own | state)
+
+
+def raw_model(run: str | Path) -> Model:
+    """A run's model with the last weights of its checkpoint in place of their average."""
+    model, (tensors, _) = load(run), read_checkpoint(Path(run))
+    model.game.load_state_dict({name: tensors[f"game/{name}"] for name in model.game.state_dict()})
+    schedule = model.config.schedule.model_copy(update={"ema": 0.0})
+    return Model(model.config.model_copy(update={"schedule": schedule}), model.game, model.card, model.facts)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

@@ -119,9 +119,9 @@ class Recorder:
                 print(f"ganzoo: {what} cannot be written ({error}); training goes on", file=sys.stderr)
 
 
-def read_metrics(run: Path, until: int | None = None) -> list[dict[str, Any]]:
+def read_metrics(run: Path, until: int | None = None, name: str = METRICS) -> list[dict[str, Any]]:
     """The entries of a run up to a step; later ones and a torn last line are dropped from the file as well."""
-    path = run / METRICS
+    path = run / name
     if not path.is_file():
         return []
     entries = []

@@ -44,6 +44,7 @@ class Request:
     direction: str | None = None
     init_from: str | None = None
     overrides: Mapping[str, Any] | None = None
+    eval_every: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -57,6 +58,7 @@ class Request:
             "schedule.batch_size": self.batch_size,
             "resolution": self.resolution,
             "direction": self.direction,
+            "schedule.eval_every": self.eval_every,
         }
         given = {key: value for key, value in named.items() if value is not None}
         for key, value in (self.overrides or {}).items():
@@ -130,6 +132,8 @@ def with_steps(resolved: Resolved, steps: int) -> Resolved:
         for name, times, least in (("log_every", 40, 5), ("sample_every", 10, 1), ("checkpoint_every", 10, 1))
         if resolved.origins.get(f"schedule.{name}") != "command line"
     }
+    if schedule.evaluations:
+        rhythm["eval_every"] = max(1, steps // schedule.evaluations)
     config = resolved.config.model_copy(update={"schedule": schedule.model_copy(update=rhythm | {"steps": steps})})
     return Resolved(config, resolved.origins)
 

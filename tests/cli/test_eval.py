@@ -1,0 +1,39 @@
+"""``ganzoo eval`` and ``ganzoo data stats``."""
+
+from __future__ import annotations
+
+import json
+
+from PIL import Image
+
+from ganzoo.sampling import save_samples
+
+
+def test_a_table_for_people_and_records_for_programs(cli, tiny_model, tiny_model_dir, tmp_path):
+    folder = save_samples(tiny_model, tmp_path / "real", n=30)
+    words = ("eval", tiny_model_dir, "--dataset", folder, "--extractor", "mnist-classifier", "-n", 20)
+    result = cli(*words, "--metrics", "fid,kid", "--real-floor")
+    assert result.code == 0, result.err
+    assert "FID[mnist-classifier]" in result.out and "KID[mnist-classifier]" in result.out
+    assert "other half of the real images" in result.out and "note: 20 images: few" in result.out
+    records = json.loads(cli(*words, "--json").out)
+    assert records[0]["metric"] == "fid" and f"{records[0]['value']:.5g}" in result.out
+
+
+def test_mistakes_are_one_line(cli, tiny_model_dir, tmp_path):
+    words = ("eval", tiny_model_dir, "--dataset", "mnist-10k", "--extractor", "mnist-classifier")
+    assert "did you mean fid" in cli(*words, "--metrics", "fud").sentence()
+    assert "no file or folder" in cli("eval", tiny_model_dir, "--dataset", tmp_path / "none").sentence()
+    assert "unknown model or path" in cli("eval", tmp_path / "none", "--dataset", "mnist-10k").sentence()
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    few = cli("eval", tmp_path, "--dataset", "mnist-10k", "--extractor", "mnist-classifier")
+    assert "at least 2 images, not 1" in few.sentence()
+    assert "is no run" in cli(*words, "--raw").sentence() or "has no checkpoints" in cli(*words, "--raw").sentence()
+
+
+def test_statistics_are_made_ahead_and_listed(cli, tiny_model, tmp_path):
+    folder = save_samples(tiny_model, tmp_path / "real", n=30)
+    made = cli("data", "stats", folder, "--extractor", "mnist-classifier")
+    assert made.code == 0 and "128 features of 30 images at 16x16 through mnist-classifier" in made.out
+    facts = json.loads(cli("data", "stats", folder, "--extractor", "mnist-classifier", "--json").out)
+    assert facts["file"] in made.out and facts["features"] == 128

@@ -1,0 +1,120 @@
+"""Evaluation end to end: records that say how they were made, yardsticks, one line for mistakes."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import torch
+
+import ganzoo
+from ganzoo.config import resolve
+from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.metrics.seen import trained_on_features
+from ganzoo.sampling import save_samples
+
+FAST = {"extractor": "mnist-classifier", "device": "cpu"}
+
+
+def test_a_record_says_how_a_score_was_made(tiny_model_dir, few_digits):
+    record = ganzoo.evaluate(tiny_model_dir, few_digits, n=40, seed=2, **FAST)[0]
+    assert record["metric"] == "fid" and record["title"] == "FID[mnist-classifier]" and record["value"] > 1
+    assert record["real"]["dataset"] == "digits" and record["real"]["count"] == 240
+    assert record["real"]["resolution"] == [16, 16] and len(record["real"]["fingerprint"]) == 64
+    assert record["fake"]["count"] == 40 and record["fake"]["seed"] == 2 and record["fake"]["variant"] == "dcgan"
+    assert len(record["extractor"]["weights_sha256"]) == 64 and record["extractor"]["resize"]
+    assert record["versions"]["torch-fidelity"] and record["dtype"] and record["device"] and record["verified"]
+    assert any("40 images: few" in note for note in record["notes"])
+    assert not record["trained_on_extractor"]
+    test = ganzoo.evaluate(tiny_model_dir, few_digits, n=40, seed=2, split="test", **FAST)[0]
+    assert test["real"]["count"] == 60 and test["protocol_id"] != record["protocol_id"]
+
+
+def test_all_scores_of_a_folder_equal_those_of_the_model(tiny_model, few_digits, tmp_path):
+    metrics = ["fid", "is", "kid", "prc"]
+    folder = save_samples(tiny_model, tmp_path / "samples", n=50)
+    from_files = ganzoo.evaluate(folder, few_digits, metrics, **FAST)
+    from_model = ganzoo.evaluate(tiny_model, few_digits, metrics, n=50, **FAST)
+    assert [record["metric"] for record in from_files] == ["fid", "is", "kid", "precision", "recall"]
+    assert [record["value"] for record in from_files] == [record["value"] for record in from_model]
+    assert [record["protocol_id"] for record in from_files] == [record["protocol_id"] for record in from_model]
+
+
+def test_conditional_models_are_scored(conditional_model, few_digits):
+    drawn = ganzoo.evaluate(conditional_model, few_digits, n=20, **FAST)[0]
+    balanced = ganzoo.evaluate(conditional_model, few_digits, n=20, labels="balanced", **FAST)[0]
+    assert (drawn["fake"]["labels"], balanced["fake"]["labels"]) == ("uniform", "balanced")
+    assert drawn["protocol_id"] != balanced["protocol_id"]
+
+
+def test_classes_are_named(few_digits):
+    record = ganzoo.evaluate(few_digits / "test", few_digits, ["class-fid"], **FAST)[0]
+    assert set(record["parts"]) == set("0123456789") and min(record["parts"].values()) > 0
+
+
+def test_the_data_is_its_own_yardstick(tiny_model, few_digits):
+    model, test, halves = ganzoo.evaluate(tiny_model, few_digits, n=100, real_floor=True, **FAST)
+    assert (test["subject"], test["fake"]["count"]) == ("real test images", 60)
+    assert (halves["subject"], halves["fake"]["count"]) == ("other half of the real images", 100)
+    assert halves["real"]["count"] == 120
+    assert max(test["value"], halves["value"]) < model["value"]
+
+
+def test_a_second_evaluation_touches_no_real_image(tiny_model, few_digits, monkeypatch):
+    ganzoo.evaluate(tiny_model, few_digits, n=20, **FAST)
+    stages = []
+    ganzoo.evaluate(tiny_model, few_digits, n=20, progress=lambda stage, *_: stages.append(stage), **FAST)
+    assert set(stages) == {"looking at the model"}
+
+
+def test_no_socket_is_opened(tiny_model, few_digits, monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setenv("GANZOO_OFFLINE", "1")
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert ganzoo.evaluate(tiny_model, few_digits, n=4, **FAST)
+    with pytest.raises(GanzooError, match="GANZOO_OFFLINE forbids"):
+        ganzoo.evaluate(tiny_model, few_digits, n=4, extractor="inception")
+
+
+def test_the_generators_weights_and_mode_are_left_alone(tiny_model, few_digits):
+    before = {name: value.clone() for name, value in tiny_model.game.state_dict().items()}
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    ganzoo.evaluate(tiny_model, few_digits, n=4, **FAST)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(torch.equal(value, before[name]) for name, value in tiny_model.game.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"metrics": ["fud"]}, "unknown metric 'fud'; did you mean fid"),
+        ({"dataset": "mnist-10q"}, "unknown dataset"),
+        ({"n": 1}, "at least 2 images"),
+        ({"split": "val"}, "no split 'val'"),
+        ({"protocol": "gz-lite-10k"}, "says extractor efficientnet-lite0, not mnist-classifier"),
+        ({"protocol": "gz-mnist-10k"}, "says count 10000, not 20"),
+    ],
+)
+def test_mistakes_are_one_sentence(tiny_model, few_digits, options, reason):
+    dataset = options.pop("dataset", few_digits)
+    with pytest.raises(GanzooError, match=reason):
+        ganzoo.evaluate(tiny_model, dataset, **({"n": 20} | FAST | options))
+
+
+def test_who_trained_on_features_may_not_be_ranked_by_them():
+    config = resolve("dcgan").config
+    assert not trained_on_features(config, "efficientnet-lite0")
+    options = {"networks.discriminator.features": "timm:tf_efficientnet_lite0.in1k"}
+    marked = resolve("dcgan", overrides=options).config
+    assert trained_on_features(marked, "efficientnet-lite0") and trained_on_features(
+        marked, "timm:tf_efficientnet_lite0"
+    )
+    assert not trained_on_features(marked, "timm:resnet18")
+
+
+def test_unknown_models_are_named():
+    with pytest.raises(UnknownName, match="unknown model or path"):
+        ganzoo.evaluate("runs/nothing-here", "mnist-10k", **FAST)

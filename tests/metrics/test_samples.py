@@ -1,0 +1,98 @@
+"""Where scored images come from: the same pixels from memory and from files, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.samples import of_folder, of_model, of_pack, open_model
+from ganzoo.sampling import save_samples
+
+
+def all_of(images, size=16):
+    return torch.cat(list(images.batches(size)))
+
+
+def test_samples_in_memory_are_those_written_as_png(tiny_model, digits, tmp_path):
+    folder = save_samples(tiny_model, tmp_path / "samples", n=20, seed=3)
+    assert torch.equal(all_of(of_folder(folder)), all_of(of_model(tiny_model, 20, digits, seed=3)))
+
+
+def test_gray_and_colour_png_round_trip_exactly(pngs, noise):
+    for channels in (1, 3):
+        images = noise(9, channels)
+        found = of_folder(pngs(images, f"png{channels}"))
+        assert torch.equal(all_of(found, 4), images)
+        assert found.facts["resolution"] == [32, 32] and found.facts["channels"] == channels and not found.notes
+
+
+def test_images_of_several_sizes_come_in_batches_of_one(pngs, noise):
+    folder = pngs(noise(3, size=16))
+    for number, file in enumerate(sorted(pngs(noise(2, size=20), "larger").iterdir())):
+        file.rename(folder / f"{number:05d}x.png")
+    assert [tuple(batch.shape) for batch in of_folder(folder).batches(8)] == [
+        (1, 3, 16, 16), (1, 3, 20, 20), (1, 3, 16, 16), (1, 3, 20, 20), (1, 3, 16, 16)
+    ]  # fmt: skip
+
+
+def test_class_folders_are_labels(pngs, noise):
+    for name in ("cat", "owl"):
+        pngs(noise(2), name)
+    images = of_folder(pngs(noise(1), "new").parent)
+    assert images.classes == ("cat", "new", "owl") and images.labels.tolist() == [0, 0, 1, 2, 2]
+
+
+def test_jpegs_and_strangers_are_noted(pngs, noise):
+    folder = pngs(noise(3), suffix=".jpg")
+    (folder / "README.md").write_text("made by a GAN")
+    notes = " ".join(of_folder(folder).notes)
+    assert "3 images" in notes and "JPEG" in notes and "save samples as PNG" in notes
+    assert "1 files" in notes and "not images" in notes
+
+
+def test_what_a_folder_lacks_is_said(pngs, noise, tmp_path):
+    folder = pngs(noise(3))
+    with pytest.raises(GanzooError, match="holds 3 images, not 5"):
+        of_folder(folder, 5)
+    (folder / "00001.png").write_bytes((folder / "00001.png").read_bytes()[:60])
+    with pytest.raises(GanzooError, match=r"00001\.png.*cannot be read"):
+        all_of(of_folder(folder))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(GanzooError, match="no images in"):
+        of_folder(tmp_path / "empty")
+
+
+def test_labels_follow_the_data_or_are_balanced(conditional_model, digits):
+    info = digits.info | {"class_counts": {"cat": 900, "dog": 100, "owl": 0}}
+    digits.info = info
+    drawn = of_model(conditional_model, 500, digits)
+    shares = drawn.labels.bincount(minlength=3) / 500
+    assert shares[0] > 0.8 and shares[2] == 0 and drawn.facts["labels"] == "data"
+    assert of_model(conditional_model, 9, digits, labels="balanced").labels.bincount().tolist() == [3, 3, 3]
+    digits.info = info | {"class_counts": {"other": 5}}
+    assert of_model(conditional_model, 9, digits).facts["labels"] == "uniform"
+    assert len(all_of(drawn, 250)) == 500
+
+
+def test_a_data_sets_images_are_a_seeded_draw(digits):
+    some, more = of_pack(digits, 50), of_pack(digits, 100)
+    assert torch.equal(all_of(some), all_of(more)[:50])
+    assert torch.equal(all_of(of_pack(digits, 50, skip=50)), all_of(more)[50:])
+    assert not torch.equal(all_of(some), all_of(of_pack(digits, 50, seed=1)))
+    with pytest.raises(GanzooError, match="has 10,000 images to take from"):
+        of_pack(digits, 10_001)
+
+
+def test_samples_that_are_not_numbers_are_refused(tiny_model, digits):
+    for parameter in tiny_model.game.parameters():
+        parameter.fill_(torch.nan)
+    with pytest.raises(GanzooError, match="not numbers"):
+        all_of(of_model(tiny_model, 4, digits))
+
+
+def test_a_path_is_a_model_or_images(tiny_model_dir, tmp_path):
+    assert open_model(tiny_model_dir) is not None
+    assert open_model(tmp_path) is None
+    with pytest.raises(GanzooError, match="unknown model or path"):
+        open_model(tmp_path / "nowhere")
