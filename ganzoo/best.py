@@ -36,7 +36,8 @@ class Contest:
         schedule = config.schedule
         extractor = schedule.eval_extractor or default_extractor(dataset.label)
         self.run = run
-        self.judge = Judge(dataset, choose(None, extractor=extractor, count=schedule.eval_samples), device=device)
+        protocol = choose(None, extractor=extractor, count=schedule.eval_samples)
+        self.judge = Judge(dataset, protocol, device=device).ready()
         self.history = read_metrics(run, step, SCORES)
 
     def enter(self, model: Model) -> Record:

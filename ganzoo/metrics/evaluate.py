@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,20 @@ import torch
 from ganzoo import __version__
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
-from ganzoo.metrics.features import load_extractor
+from ganzoo.metrics.features import Extractor, load_extractor
 from ganzoo.metrics.look import Look, Progress, cache_file, look, remembered
 from ganzoo.metrics.protocol import Protocol, choose
-from ganzoo.metrics.samples import Images, of_folder, of_model, of_pack, open_model
-from ganzoo.metrics.scores import Score
+from ganzoo.metrics.samples import (
+    Images,
+    like,
+    of_folder,
+    of_model,
+    of_pack,
+    of_translations,
+    open_model,
+    sides,
+)
+from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.seen import trained_on_features
 from ganzoo.registry import METRICS
 from ganzoo.training.machine import hardware, pick_device
@@ -26,6 +36,7 @@ from ganzoo.zoo import Model
 Record = dict[str, Any]
 DIGITS = ("mnist", "mnist-10k")
 KINDS = ("images", "labelled")
+OF_MODELS = ("ppl", "cas", "psnr", "ssim", "perceptual")
 FEW = 10_000
 
 
@@ -47,21 +58,26 @@ def evaluate(
 ) -> list[Record]:
     """Score a model, or a folder or archive of generated images, against a data set: one record for each value.
 
-    metrics: fid, is, kid, prc, class-fid. extractor, weights: what images are seen through, see
-    :func:`ganzoo.metrics.features.load_extractor`. n: how many images are scored. protocol: a frozen way to score,
-    of ``ganzoo.metrics.protocol.PROTOCOLS``; nothing may contradict it. split: of the data, to compare with.
-    labels: how a conditional model's are drawn, ``data`` or ``balanced``. real_floor: also score the data's own
-    test split, and one half of the data against the other. Raises GanzooError for what cannot be scored.
+    metrics: fid, is, kid, prc, class-fid, ppl, cas; psnr, ssim and perceptual for translators. extractor, weights:
+    what images are seen through, see :func:`ganzoo.metrics.features.load_extractor`. n: how many images are scored.
+    protocol: a frozen way to score, of ``ganzoo.metrics.protocol.PROTOCOLS``; nothing may contradict it. split: of
+    the data, to compare with. labels: how a conditional model's are drawn, ``data`` or ``balanced``. real_floor: also
+    score the data's own test split, and one half of the data against the other. Raises GanzooError for what cannot
+    be scored.
     """
     opened = open_model(model)
     folder = of_folder(str(model), n) if opened is None else None
+    translator = opened if opened and opened.game.directions else None
     if protocol is None:
         extractor = extractor or default_extractor(dataset)
         n = folder.count if folder else n
+        split = split or ("test" if translator else None)
     chosen = choose(protocol, extractor=extractor, count=n, split=split, labels=labels)
     reference = _reference(dataset, chosen.split, opened, folder)
-    images = folder if folder else of_model(_required(opened), chosen.count, reference, seed=seed, labels=chosen.labels)
-    judge = Judge(reference, chosen, metrics, weights=weights, device=pick_device(device), progress=progress)
+    side = sides(translator)[1] if translator else ""
+    where = pick_device(device)
+    judge = Judge(reference, chosen, metrics, weights=weights, side=side, device=where, progress=progress)
+    images = folder or _made_by(opened.to(where) if opened else None, judge, n, seed)
     records = judge.records(images, opened)
     return records + judge.floor() if real_floor else records
 
@@ -96,9 +112,10 @@ def statistics(
 
 
 class Judge:
-    """A data set seen once through an extractor, with which any number of images are compared.
+    """A data set, as an extractor sees it once, with which any number of images are compared.
 
-    reference: the real images at the size of those to be scored.
+    reference: the real images at the size of those to be scored. side: which one, of data with two. What the metrics
+    do not ask for, extractor included, is not loaded.
     """
 
     def __init__(
@@ -108,65 +125,83 @@ class Judge:
         metrics: Sequence[str] = ("fid",),
         *,
         weights: str | Path | None = None,
+        side: str = "",
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ):
-        self.reference, self.protocol, self.progress = reference, protocol, progress
+        self.reference, self.protocol, self.weights, self.side = reference, protocol, weights, side
+        self.device, self.progress = torch.device(device), progress
         self.metrics = {name: METRICS.get(name) for name in metrics}
-        self.extractor = load_extractor(protocol.extractor, weights).to(device)
-        self.device = torch.device(device)
-        self.images = of_pack(reference, self._reference_count(), seed=protocol.reference_seed)
-        self.real = self._remembered(self.images)
+        everything = of_pack(reference, side=side).count
+        count = min(protocol.reference_count or everything, everything)
+        self.images = of_pack(reference, count, seed=protocol.reference_seed, side=side)
 
-    def records(self, images: Images, model: Model | None = None, subject: str = "") -> list[Record]:
-        """One record for each score of some images. model: what made them. subject: what they are, in words."""
-        subject = subject or ("model" if model else "folder")
-        return self._compare(self.images, self.real, images, model, subject)
+    @cached_property
+    def extractor(self) -> Extractor:
+        """What images are seen through."""
+        return load_extractor(self.protocol.extractor, self.weights).to(self.device)
+
+    @cached_property
+    def real(self) -> Look:
+        """What it sees of the reference images; from the cache where it has seen them before."""
+        return self._remembered(self.images)
+
+    def ready(self) -> Judge:
+        """Itself, after the looks that scores will need: what is missing for them is said now."""
+        assert self.real
+        return self
+
+    def records(self, images: Images, model: Model | None = None) -> list[Record]:
+        """One record for each score of some images. model: what made them."""
+        return self._compare(self.images, images, "model" if model else "folder", model)
 
     def floor(self) -> list[Record]:
         """What the data itself scores: its test split, if it has one, and one half of it against another."""
-        protocol, reference = self.protocol, self.reference
+        seed, count, reference = self.protocol.reference_seed, self.protocol.count, self.reference
         records = []
         if "test" in reference.info["source"]["splits"] and reference.split != "test":
-            test = _split_like(reference, "test")
-            held_out = of_pack(test, min(protocol.count, test.count), seed=protocol.reference_seed)
-            records += self._compare(self.images, self.real, held_out, None, "real test images")
-        half = min(self.images.count, reference.count // 2)
-        kept = of_pack(reference, half, seed=protocol.reference_seed)
-        other = of_pack(reference, min(protocol.count, half), seed=protocol.reference_seed, skip=half)
-        seen = self._remembered(kept)
-        return records + self._compare(kept, seen, other, None, "other half of the real images")
+            test = like(reference, "test")
+            held_out = of_pack(test, min(count, test.count), seed=seed, side=self.side)
+            records += self._compare(self.images, held_out, "real test images")
+        half = min(self.images.count, of_pack(reference, side=self.side).count // 2)
+        kept = of_pack(reference, half, seed=seed, side=self.side)
+        other = of_pack(reference, min(count, half), seed=seed, skip=half, side=self.side)
+        return records + self._compare(kept, other, "other half of the real images")
+
+    def _compare(self, real: Images, images: Images, subject: str, model: Model | None = None) -> list[Record]:
+        def see_fake() -> Look:
+            kept, logits, stage = self.protocol.compared, "is" in self.metrics, f"looking at the {subject}"
+            return look(images, self.extractor, kept=kept, logits=logits, stage=stage, progress=self.progress)
+
+        def see_real() -> Look:
+            return self.real if real is self.images else self._remembered(real)
+
+        case = Case(self.protocol, images, self.reference, see_real, see_fake, model, self.device)
+        # What only generated images can be asked.
+        asked = [name for name in self.metrics if subject in ("model", "folder") or name not in OF_MODELS]
+        scores = [score for name in asked for score in self.metrics[name](case)]
+        return [self._record(score, real, images, subject, model) for score in scores]
 
     def _remembered(self, images: Images) -> Look:
         return remembered(images, self.extractor, kept=self.protocol.compared, progress=self.progress)
 
-    def _compare(
-        self, reference: Images, real: Look, images: Images, model: Model | None, subject: str
-    ) -> list[Record]:
-        stage = f"looking at the {subject}"
-        kept, logits = self.protocol.compared, "is" in self.metrics
-        fake = look(images, self.extractor, kept=kept, logits=logits, stage=stage, progress=self.progress)
-        scores = [score for compute in self.metrics.values() for score in compute(real, fake, self.protocol)]
-        return [self._record(score, reference, images, model, subject) for score in scores]
-
-    def _record(self, score: Score, reference: Images, images: Images, model: Model | None, subject: str) -> Record:
-        extractor, protocol = self.extractor, self.protocol
-        seen = {"name": extractor.name, "weights_sha256": extractor.sha256, "resize": extractor.resize}
-        trained = trained_on_features(model.config, extractor.name) if model else False
+    def _record(self, score: Score, real: Images, images: Images, subject: str, model: Model | None) -> Record:
+        protocol, eyes = self.protocol, self._eyes(score)
         made = images.facts | (_made(model) if model else {})
+        trained = bool(model and eyes and trained_on_features(model.config, eyes["name"]))
         return {
             "metric": score.name,
-            "title": f"{score.title}{self._through()}",
+            "title": f"{score.title}{_through(eyes)}",
             "best": score.best,
             "value": score.value,
             "deviation": score.deviation,
             "parts": {_class_name(self.reference, name): value for name, value in score.parts.items()},
             "subject": subject,
             "protocol": protocol.name,
-            "protocol_id": protocol.identity(metric=score.name, seen=seen, real=reference.facts),
-            "extractor": seen,
-            "verified": extractor.official,
-            "real": reference.facts,
+            "protocol_id": protocol.identity(metric=score.name, seen=eyes, real=real.facts),
+            "extractor": eyes,
+            "verified": eyes.get("official", True),
+            "real": real.facts,
             "fake": made,
             "trained_on_extractor": trained,
             "trained_on_reference": made.get("trained_on", {}).get("fingerprint") == self.reference.fingerprint,
@@ -176,16 +211,14 @@ class Judge:
             "versions": _versions(),
         }
 
-    def _through(self) -> str:
-        """Bare names are Inception's alone."""
-        if self.extractor.name == "inception" and self.extractor.official:
-            return ""
-        other = "" if self.extractor.official else f", weights {self.extractor.sha256[:8]}"
-        return f"[{self.extractor.name}{other}]"
-
-    def _reference_count(self) -> int | None:
-        count = self.protocol.reference_count
-        return None if count is None else min(count, self.reference.count)
+    def _eyes(self, score: Score) -> Record:
+        """What a record says of the network that a score was seen through; nothing where there was none."""
+        if score.through is not None:
+            return {"name": score.through} if score.through else {}
+        each = self.extractor
+        return {
+            "name": each.name, "weights_sha256": each.sha256, "resize": each.resize, "official": each.official,
+        }  # fmt: skip
 
 
 def default_extractor(dataset: str | Path) -> str:
@@ -197,27 +230,29 @@ def _reference(dataset: str | Path, split: str, model: Model | None, folder: Ima
     """The real images, at the size and with the channels of what is scored."""
     fit = "crop"
     if model:
-        size, channels = (model.config.resolution,) * 2, model.config.image_channels
+        size, channels, kinds = (model.config.resolution,) * 2, model.config.image_channels, model.game.kinds
         fit = (model.facts.get("run") or {}).get("fit") or fit
     else:
         assert folder is not None
-        size, channels = folder.facts["resolution"] or (0, 0), folder.facts["channels"]
+        size, channels, kinds = folder.facts["resolution"] or (0, 0), folder.facts["channels"], KINDS
     resolution = size[0] if size[0] == size[1] else None
-    return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=KINDS)
+    return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=kinds)
 
 
-def _split_like(pack: PackedDataset, split: str) -> PackedDataset:
-    """Another split of a prepared data set at the same size."""
-    info = pack.info
-    name = info["label"] if info["registered"] else info["source"]["path"]
-    return open_dataset(
-        name, resolution=pack.resolution[0], channels=pack.channels, fit=info["fit"], split=split, kinds=(pack.kind,)
-    )
+def _through(eyes: Record) -> str:
+    """What follows a score's name: nothing for Inception, to which bare names belong."""
+    name, official = eyes.get("name"), eyes.get("official", True)
+    if not name or (name == "inception" and official):
+        return ""
+    return f"[{name}]" if official else f"[{name}, weights {eyes['weights_sha256'][:8]}]"
 
 
-def _required(model: Model | None) -> Model:
-    assert model is not None
-    return model
+def _made_by(model: Model | None, judge: Judge, n: int | None, seed: int) -> Images:
+    """What a model makes to be judged."""
+    assert model is not None  # a folder was scored otherwise
+    if judge.side:
+        return of_translations(model, judge.reference, n, seed=seed)
+    return of_model(model, judge.protocol.count, judge.reference, seed=seed, labels=judge.protocol.labels)
 
 
 def _made(model: Model) -> Record:

@@ -16,10 +16,14 @@ from ganzoo.data.decode import Unreadable, decode, to_eight_bits
 from ganzoo.data.files import open_files
 from ganzoo.data.images import survey
 from ganzoo.data.layout import find_layout
+from ganzoo.data.loader import to_float
 from ganzoo.data.packed import PackedDataset
+from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
+from ganzoo.games.translation import TranslationGame
 from ganzoo.zoo import Model, load, to_uint8, weights_file
 
+BATCH = 16
 Batches = Callable[[int], Iterator[Tensor]]
 
 
@@ -28,7 +32,8 @@ class Images:
     """``count`` images that are streamed as often as asked for.
 
     batches: batch size -> uint8 (n, C, H, W), always in the same order. labels: (count,) numbers of ``classes``.
-    facts: what a record says of them.
+    targets: (count, C, H, W) uint8, what the images should be, where that is known. facts: what a record says of
+    them. notes: what a person should know of them.
     """
 
     count: int
@@ -37,36 +42,42 @@ class Images:
     classes: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    targets: Tensor | None = None
 
 
-def of_pack(dataset: PackedDataset, count: int | None = None, *, seed: int = 0, skip: int = 0) -> Images:
-    """Images of a prepared data set: all of them, or ``count`` drawn with a seed after ``skip`` others."""
-    count = dataset.count - skip if count is None else count
-    if not 0 < count <= dataset.count - skip:
+def of_pack(
+    dataset: PackedDataset, count: int | None = None, *, seed: int = 0, skip: int = 0, side: str = ""
+) -> Images:
+    """Images of a prepared data set: all of them, or ``count`` drawn with a seed after ``skip`` others.
+
+    side: ``a`` or ``b`` of data with two sides.
+    """
+    pixels = getattr(dataset, f"images_{side}") if side else dataset.images
+    left = len(pixels) - skip
+    count = left if count is None else count
+    if not 0 < count <= left:
         raise GanzooError(
-            f"{dataset.label} {dataset.split} has {dataset.count - skip:,} images to take from; "
-            f"{count:,} were asked for: give a smaller -n"
+            f"{dataset.label} {dataset.split} has {left:,} images to take from, not {count:,}; give a smaller -n"
         )
     # A smaller draw is the beginning of a larger one.
-    order = torch.randperm(dataset.count, generator=random.generator(seed, "images of a data set"))
+    order = torch.randperm(len(pixels), generator=random.generator(seed, "images of a data set"))
     chosen = order[skip : skip + count]
 
     def batches(size: int) -> Iterator[Tensor]:
         for rows in chosen.split(size):
-            yield dataset.images[rows].permute(0, 3, 1, 2)
+            yield pixels[rows].permute(0, 3, 1, 2)
 
-    labels = dataset.labels[chosen] if dataset.labels is not None else None
+    labels = dataset.labels[chosen] if dataset.labels is not None and not side else None
     facts: dict[str, Any] = {"dataset": dataset.label, "split": dataset.split, "fingerprint": dataset.fingerprint}
     facts |= {"resolution": list(dataset.resolution), "channels": dataset.channels, "count": count, "skipped": skip}
-    return Images(count, batches, labels, dataset.classes if labels is not None else (), facts | {"seed": seed})
+    facts |= {"seed": seed} | ({"side": side} if side else {})
+    return Images(count, batches, labels, dataset.classes if labels is not None else (), facts)
 
 
 def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, labels: str = "data") -> Images:
     """Samples of a model. labels: ``data`` draws a conditional model's labels as often as ``like`` has them,
     ``balanced`` takes the classes in turn.
     """
-    if model.game.directions:
-        raise GanzooError(f"{model.config.name} makes images from images; score it with --metrics psnr,ssim,kid")
     numbers, policy = _labels(model, count, like, seed, labels)
 
     def batches(size: int) -> Iterator[Tensor]:
@@ -81,6 +92,38 @@ def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, la
     facts: dict[str, Any] = {"variant": model.config.name, "count": count, "seed": seed, "labels": policy}
     facts |= {"weights": "average" if model.config.schedule.ema else "last"}
     return Images(count, batches, numbers, tuple(model.classes), facts)
+
+
+def of_translations(model: Model, dataset: PackedDataset, count: int | None = None, *, seed: int = 0) -> Images:
+    """A model's translations of the first images of a data set with two sides; of pairs, the other is the target."""
+    if not isinstance(model.game, TranslationGame) or dataset.kind not in ("pairs", "unpaired"):
+        raise GanzooError(f"{model.config.name} does not translate between two sides of {dataset.label}")
+    given, wanted = (getattr(dataset, f"images_{side}") for side in sides(model))
+    chosen = given[: len(given) if count is None else min(count, len(given))]
+    made: list[Tensor] = []
+
+    def batches(size: int) -> Iterator[Tensor]:
+        if not made:  # once, since it takes long
+            made.append(_translated(model, chosen, seed))
+        yield from made[0].split(size)
+
+    targets = wanted[: len(chosen)].permute(0, 3, 1, 2) if dataset.kind == "pairs" else None
+    facts: dict[str, Any] = {"variant": model.config.name, "count": len(chosen), "seed": seed}
+    facts |= {"direction": model.config.direction, "translated": dataset.fingerprint}
+    return Images(len(chosen), batches, facts=facts, targets=targets)
+
+
+def sides(model: Model) -> tuple[str, str]:
+    """From which side of its data a model translates to which."""
+    return ("b", "a") if model.config.direction == "BtoA" else ("a", "b")
+
+
+def like(pack: PackedDataset, split: str) -> PackedDataset:
+    """Another split of a prepared data set at the same size."""
+    info = pack.info
+    name = info["label"] if info["registered"] else info["source"]["path"]
+    size, fit = pack.resolution[0], info["fit"]
+    return open_dataset(name, resolution=size, channels=pack.channels, fit=fit, split=split, kinds=(pack.kind,))
 
 
 def of_folder(path: str | Path, count: int | None = None) -> Images:
@@ -138,6 +181,12 @@ def _labels(model: Model, count: int, like: PackedDataset, seed: int, policy: st
     draw = random.generator(seed, "labels of scored samples")
     chances = shares if known else torch.ones(len(model.classes))
     return torch.multinomial(chances, count, replacement=True, generator=draw), policy if known else "uniform"
+
+
+def _translated(model: Model, images: Tensor, seed: int) -> Tensor:
+    parts = enumerate(images.split(BATCH))
+    done = [model.game.translate(to_float(part), seed=seed, start=i * BATCH) for i, part in parts]
+    return torch.cat([to_uint8(part).cpu() for part in done])
 
 
 def _pixels(path: str | Path, name: str, data: bytes) -> np.ndarray:

@@ -5,18 +5,28 @@ IS, KID, precision and recall are torch-fidelity's functions on our features.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import torch
+
+from ganzoo.data.packed import PackedDataset
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.frechet import frechet_distance_from_features
 from ganzoo.metrics.look import Look
 from ganzoo.metrics.protocol import Protocol
+from ganzoo.metrics.samples import Images
 from ganzoo.registry import METRICS
+from ganzoo.zoo import Model
 
 
 @dataclass(frozen=True)
 class Score:
-    """A value. title: as people write it. best: lower or higher. deviation: over splits or subsets. parts: by class."""
+    """A value. title: as people write it. best: lower or higher. deviation: over splits or subsets. parts: by class.
+
+    through: the network whose eyes it has, where that is not the protocol's extractor; empty for none.
+    """
 
     name: str
     title: str
@@ -24,41 +34,70 @@ class Score:
     value: float
     deviation: float | None = None
     parts: dict[str, float] = field(default_factory=dict)
+    through: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a metric may ask for; looks are taken when first asked for.
+
+    images: those to be scored. reference: the data set of the real ones. model: what made the images, if a model did.
+    """
+
+    protocol: Protocol
+    images: Images
+    reference: PackedDataset
+    see_real: Callable[[], Look]
+    see_fake: Callable[[], Look]
+    model: Model | None = None
+    device: torch.device | str = "cpu"
+
+    @cached_property
+    def real(self) -> Look:
+        """What the extractor sees of the real images."""
+        return self.see_real()
+
+    @cached_property
+    def fake(self) -> Look:
+        """What the extractor sees of the images to be scored."""
+        return self.see_fake()
 
 
 @METRICS.register("fid")
-def frechet_inception_distance(real: Look, fake: Look, protocol: Protocol) -> list[Score]:
+def frechet_inception_distance(case: Case) -> list[Score]:
     """Fréchet distance between the Gaussians of real and generated features. Heusel et al. 2017, eq. 6."""
-    return [Score("fid", "FID", "lower", real.gaussian.distance(fake.gaussian))]
+    return [Score("fid", "FID", "lower", case.real.gaussian.distance(case.fake.gaussian))]
 
 
 @METRICS.register("is")
-def inception_score(real: Look, fake: Look, protocol: Protocol) -> list[Score]:
+def inception_score(case: Case) -> list[Score]:
     """How sure a classifier is of each image and how varied its answers are. Salimans et al. 2016, section 4."""
     from torch_fidelity.metric_isc import isc_features_to_metric
 
-    if fake.logits is None:
+    if case.fake.logits is None:
         raise GanzooError("the Inception score needs a classifier; this extractor has no classes")
-    if fake.count < protocol.is_splits:
-        raise GanzooError(f"the Inception score splits its images in {protocol.is_splits}; {fake.count} are too few")
-    found = isc_features_to_metric(fake.logits, protocol.is_splits)
+    if case.fake.count < case.protocol.is_splits:
+        raise GanzooError(
+            f"the Inception score splits its images in {case.protocol.is_splits}; {case.fake.count} are too few"
+        )
+    found = isc_features_to_metric(case.fake.logits, case.protocol.is_splits)
     return [Score("is", "IS", "higher", found["inception_score_mean"], found["inception_score_std"])]
 
 
 @METRICS.register("kid")
-def kernel_inception_distance(real: Look, fake: Look, protocol: Protocol) -> list[Score]:
+def kernel_inception_distance(case: Case) -> list[Score]:
     """Unbiased polynomial maximum mean discrepancy between features. Bińkowski et al. 2018, section 4.
 
     Subsets are as large as the smaller set where that is below the protocol's size.
     """
     from torch_fidelity.metric_kid import kid_features_to_metric
 
-    size = min(protocol.kid_subset_size, len(real.features), len(fake.features))
+    size = min(case.protocol.kid_subset_size, len(case.real.features), len(case.fake.features))
     # In double precision: the unbiased estimate is a small difference of large sums.
     found = kid_features_to_metric(
-        fake.features.double(),
-        real.features.double(),
-        kid_subsets=protocol.kid_subsets,
+        case.fake.features.double(),
+        case.real.features.double(),
+        kid_subsets=case.protocol.kid_subsets,
         kid_subset_size=size,
         verbose=False,
     )
@@ -67,29 +106,39 @@ def kernel_inception_distance(real: Look, fake: Look, protocol: Protocol) -> lis
 
 
 @METRICS.register("prc")
-def precision_and_recall(real: Look, fake: Look, protocol: Protocol) -> list[Score]:
+def precision_and_recall(case: Case) -> list[Score]:
     """Share of generated images among the real ones' neighbours, and the reverse. Kynkäänniemi et al. 2019, eq. 1."""
     from torch_fidelity.metric_prc import prc_features_to_metric
 
-    if min(len(real.features), len(fake.features)) <= protocol.prc_neighbours:
-        raise GanzooError(f"precision and recall need more than {protocol.prc_neighbours} images on both sides")
+    if min(len(case.real.features), len(case.fake.features)) <= case.protocol.prc_neighbours:
+        raise GanzooError(f"precision and recall need more than {case.protocol.prc_neighbours} images on both sides")
     found = prc_features_to_metric(
-        fake.features, real.features, prc_neighborhood=protocol.prc_neighbours, save_cpu_ram=True, verbose=False
+        case.fake.features,
+        case.real.features,
+        prc_neighborhood=case.protocol.prc_neighbours,
+        save_cpu_ram=True,
+        verbose=False,
     )
     return [Score(name, name, "higher", found[name]) for name in ("precision", "recall")]
 
 
 @METRICS.register("class-fid")
-def class_frechet_distance(real: Look, fake: Look, protocol: Protocol) -> list[Score]:
+def class_frechet_distance(case: Case) -> list[Score]:
     """The mean of each class's Fréchet distance, on the first 10,000 images; biased upwards where classes are small."""
-    if real.labels is None or fake.labels is None:
-        which = "the data set" if real.labels is None else "what is scored"
+    if case.reference.labels is None or case.images.labels is None:
+        which = "the data set" if case.reference.labels is None else "what is scored"
         raise GanzooError(f"class-fid compares class by class, and {which} has no labels; leave it out")
-    numbers = sorted(set(real.labels.tolist()) & set(fake.labels.tolist()))
+    real, fake = (_by_class(look) for look in (case.real, case.fake))
     parts = {}
-    for number in numbers:
-        rows = [look.features[look.labels == number] for look in (real, fake)]
+    for number in sorted(real.keys() & fake.keys()):
+        rows = real[number], fake[number]
         if min(map(len, rows)) < 2:
             raise GanzooError(f"class {number} has fewer than 2 images on a side; score more images with -n")
         parts[str(number)] = frechet_distance_from_features(*rows)
     return [Score("class-fid", "class FID", "lower", sum(parts.values()) / len(parts), parts=parts)]
+
+
+def _by_class(look: Look) -> dict[int, torch.Tensor]:
+    labels = look.labels
+    assert labels is not None
+    return {number: look.features[labels == number] for number in labels.unique().tolist()}

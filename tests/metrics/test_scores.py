@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.nn.functional import avg_pool2d
@@ -12,6 +14,7 @@ from ganzoo.metrics.frechet import Moments
 from ganzoo.metrics.look import Look, look
 from ganzoo.metrics.protocol import Protocol
 from ganzoo.metrics.samples import Images, of_pack
+from ganzoo.metrics.scores import Case
 from ganzoo.registry import METRICS
 
 PROTOCOL = Protocol(kid_subset_size=100, kid_subsets=50)
@@ -27,8 +30,13 @@ def normal(n: int, d: int = 16, seed: int = 0, shift: float = 0.0) -> torch.Tens
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) + shift
 
 
+def case(real: Look, fake: Look) -> Case:
+    images, reference = (SimpleNamespace(labels=each.labels, count=each.count) for each in (fake, real))
+    return Case(PROTOCOL, images, reference, lambda: real, lambda: fake)
+
+
 def score(metric: str, real: Look, fake: Look) -> dict[str, float]:
-    return {each.name: each.value for each in METRICS.get(metric)(real, fake, PROTOCOL)}
+    return {each.name: each.value for each in METRICS.get(metric)(case(real, fake))}
 
 
 def test_kid_is_unbiased():
@@ -42,7 +50,7 @@ def test_kid_is_unbiased():
 
 
 def test_kid_of_small_sets_takes_all_of_them():
-    value = METRICS.get("kid")(of_features(normal(30)), of_features(normal(20, seed=1)), PROTOCOL)[0]
+    value = METRICS.get("kid")(case(of_features(normal(30)), of_features(normal(20, seed=1))))[0]
     assert value.deviation is not None and abs(value.value) < 1
 
 
@@ -72,7 +80,7 @@ def test_classes_are_compared_one_by_one():
     labels = torch.arange(100) % 2
     real = of_features(normal(100), labels)
     swapped = of_features(normal(100, seed=1) + 3 * labels[:, None], labels)
-    parts = METRICS.get("class-fid")(real, swapped, PROTOCOL)[0].parts
+    parts = METRICS.get("class-fid")(case(real, swapped))[0].parts
     assert parts["1"] > parts["0"] + 100
     with pytest.raises(GanzooError, match="has no labels"):
         score("class-fid", real, of_features(normal(100)))

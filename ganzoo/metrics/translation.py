@@ -1,0 +1,55 @@
+"""Scores of translated images against the very images they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.loader import to_float
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.images import perceptual_distance, psnr, ssim
+from ganzoo.metrics.scores import Case, Score
+from ganzoo.nets.pretrained import Features
+from ganzoo.registry import METRICS
+
+FEATURES = "efficientnet-lite0"
+BATCH = 8
+
+
+@METRICS.register("psnr")
+def peak_signal_to_noise_ratio(case: Case) -> list[Score]:
+    """Mean peak signal-to-noise ratio in decibels of translations, over all channels."""
+    return [_mean(case, "psnr", "PSNR", "higher", psnr)]
+
+
+@METRICS.register("ssim")
+def structural_similarity(case: Case) -> list[Score]:
+    """Mean structural similarity of translations. Wang et al. 2004."""
+    return [_mean(case, "ssim", "SSIM", "higher", ssim)]
+
+
+@METRICS.register("perceptual")
+def perceptual(case: Case) -> list[Score]:
+    """Mean distance of translations in the eyes of EfficientNet-Lite0: like LPIPS, but with no number of theirs."""
+    features = Features(FEATURES)
+
+    def measure(images: Tensor, targets: Tensor) -> Tensor:
+        return perceptual_distance(features, images, targets)
+
+    return [_mean(case, "perceptual", "perceptual distance", "lower", measure, FEATURES)]
+
+
+def _mean(
+    case: Case, name: str, title: str, best: str, measure: Callable[[Tensor, Tensor], Tensor], through: str = ""
+) -> Score:
+    if case.images.targets is None:
+        raise GanzooError(f"{name} compares translations with what they should be; it takes a translator and pairs")
+    pairs = zip(case.images.batches(BATCH), case.images.targets.split(BATCH), strict=True)
+    values = torch.cat([measure(_floats(images), _floats(targets)) for images, targets in pairs])
+    return Score(name, title, best, float(values.mean()), float(values.std()), through=through)
+
+
+def _floats(images: Tensor) -> Tensor:
+    return to_float(images.permute(0, 2, 3, 1))
