@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ganzoo.benchmark.results import Expected
 from ganzoo.benchmark.tables import MEANING, Metric, Row, Table, Value, mean
 from ganzoo.words import duration, number, plural
 
@@ -36,6 +37,8 @@ def columns(table: Table) -> list[Column]:
     shown += [_scores(table, metric) for metric in table.metrics]
     if any(row.best for row in table.rows):
         shown.append(_best(table, table.metrics[0]))
+    if any(_expected(row) for row in table.rows):
+        shown.append(Column("expected", lambda row: Cell(_landed(row, table.metrics[0]))))
     if table.sources:
         shown.append(Column("reported", lambda row: Cell(_figures(table, row))))
     return [*shown, *_costs(table)]
@@ -103,6 +106,19 @@ def _best(table: Table, metric: Metric) -> Column:
         return Cell(measured(value) + at, value.mean, row.name == winner)
 
     return Column(f"best {metric.title}", cell)
+
+
+def _expected(row: Row) -> Expected | None:
+    return row.results[0][1].expected
+
+
+def _landed(row: Row, metric: Metric) -> str:
+    """The band a row should land in, and whether it did."""
+    band, value = _expected(row), row.last.get(metric.name)
+    if band is None:
+        return ""
+    inside = value is not None and band.low <= value.mean <= band.high
+    return f"{number(band.low)} to {number(band.high)}: {'inside' if inside else 'OUTSIDE'}"
 
 
 def _figures(table: Table, row: Row) -> str:

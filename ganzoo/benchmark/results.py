@@ -32,6 +32,15 @@ class Score(BaseModel):
     trained_on_extractor: bool = False
 
 
+class Expected(BaseModel):
+    """Where a row's first score should land, and who says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    low: float
+    high: float
+    source: str
+
+
 class Result(BaseModel):
     """The keys of a result file. They are frozen: a file that has others, or lacks one, is refused."""
 
@@ -66,6 +75,9 @@ class Result(BaseModel):
     versions: dict[str, str] = Field(default={}, description="of ganzoo, torch and python")
     hardware: str = Field(default="", description="the processor")
     date: str = Field(description="when it was scored, UTC")
+    expected: Expected | None = Field(
+        default=None, description="the band the first score should land in, and its source"
+    )
     curves: list[dict[str, Any]] = Field(default=[], description="the training's log, thinned")
     grid: str | None = Field(default=None, description="file name of a grid of samples, beside the result")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ganzoo.benchmark.results import Expected
 from ganzoo.config import Strict, resolve
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.metrics.evaluate import default_extractor
@@ -66,14 +67,6 @@ class Scoring(Strict):
             if name not in METRICS.names():
                 raise UnknownName("metric", name, METRICS.names())
         return names
-
-
-class Expected(Strict):
-    """Where the first metric should land, and who says so."""
-
-    low: float
-    high: float
-    source: str
 
 
 class Cell(Strict):

@@ -72,6 +72,7 @@ def _row(job: Job, folder: Path, out: Path) -> Result:
         **(facts | _best(run, job.cell, scores, facts["steps"])),
         row=job.row,
         kind="model",
+        expected=job.cell.expected,
         scoring=job.cell.scoring.options(),
         outcome="finished" if finished else "diverged",
         scores=scores,

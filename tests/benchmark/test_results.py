@@ -13,7 +13,19 @@ from ganzoo.errors import GanzooError
 # A key that is added, renamed or dropped breaks the files that people keep: raise `format` and say so.
 KEYS = {
     *("best", "best_step", "budget", "command", "commit", "config_hash", "cpu_seconds", "curves", "dataset", "date"),
-    *("format", "grid", "hardware", "images_seen", "kind", "outcome", "planned_steps", "protocol", "request", "row"),
+    *(
+        "format",
+        "grid",
+        "hardware",
+        "images_seen",
+        "kind",
+        "expected",
+        "outcome",
+        "planned_steps",
+        "protocol",
+        "request",
+        "row",
+    ),
     *("scores", "scoring", "seed", "steps", "suite", "title", "variant", "versions", "wall_seconds", "weights_sha256"),
 }
 

@@ -105,6 +105,12 @@ def test_the_caption_tells_protocol_and_budget():
         assert part in table.caption, table.caption
 
 
+def test_a_band_is_shown_with_whether_the_row_landed_in_it():
+    band = {"low": 8, "high": 12, "source": "somebody"}
+    shown = lines(result(fid=10.0, expected=band), result("gan", fid=13.0, expected=band), result("wgan", fid=11.0))
+    assert shown["DCGAN"][2] == "8 to 12: inside" and shown["GAN"][2] == "8 to 12: OUTSIDE" and shown["WGAN"][2] == ""
+
+
 def test_figures_of_the_literature_stand_apart_with_source_and_protocol():
     text = markdown(made(result("wgan-gp", dataset="cifar10-jpeg"), result("gan", dataset="cifar10-jpeg")))
     assert "22.29 [1], 53.98 [2]" in text
