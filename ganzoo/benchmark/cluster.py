@@ -74,19 +74,20 @@ def submit_sbatch(script: Path) -> str:
 
 
 def submit_submitit(jobs: Sequence[Job], source: str, out: Path, *, at_once: int | None, options: Sequence[str]) -> str:
-    """Hand the jobs that have no result yet to submitit's executor for this machine; options: ``timeout_min=60``."""
+    """Hand the jobs that have no result yet to submitit, and return their numbers there.
+
+    options: submitit's parameters, e.g. ``timeout_min=60``; ``cluster=local`` names an executor of it.
+    """
     try:
         import submitit
     except ImportError as error:
         raise GanzooError("--executor submitit needs submitit: pip install 'torch-ganzoo[cluster]'") from error
+    parameters = dict(_parameter(option) for option in options)
+    executor = submitit.AutoExecutor(folder=out / "jobs" / "submitit", cluster=parameters.pop("cluster", None))
+    executor.update_parameters(**parameters, slurm_array_parallelism=at_once or len(jobs))
     waiting = [job for job in jobs if not result_file(job, out).is_file()]
-    executor = submitit.AutoExecutor(folder=out / "jobs" / "submitit")
-    executor.update_parameters(**dict(_parameter(option) for option in options))
-    if at_once:
-        executor.update_parameters(slurm_array_parallelism=at_once)
-    commands = [submitit.helpers.CommandFunction(job_command(job, source, out.absolute())) for job in waiting]
     with executor.batch():
-        handed = [executor.submit(command) for command in commands]
+        handed = [executor.submit(subprocess.check_call, job_command(job, source, out.absolute())) for job in waiting]
     return "\n".join(f"{job.name}: {each.job_id}" for job, each in zip(waiting, handed, strict=True))
 
 

@@ -85,3 +85,19 @@ def test_without_slurm_the_script_is_still_written(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     said = cli("bench", "run", suite_file(tmp_path), "--out", tmp_path / "out", "--executor", "slurm").sentence()
     assert f"sbatch {tmp_path}/out/own.sbatch" in said
+
+
+def test_submitit_gets_the_jobs(cli, tmp_path, monkeypatch):
+    code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('done')"
+    fake = lambda job, source, out: [sys.executable, "-S", "-c", code, str(tmp_path / job.name)]  # noqa: E731
+    monkeypatch.setattr("ganzoo.benchmark.cluster.job_command", fake)
+    options = ("--executor", "submitit", "--cluster-option", "cluster=debug", "--cluster-option", "timeout_min=1")
+    said = cli("bench", "run", suite_file(tmp_path), "--only", "gan-seed-1", "--out", tmp_path / "out", *options)
+    assert said.code == 0, said.err
+    assert "gan-seed-1: " in said.out
+
+
+def test_without_submitit_its_package_is_named(cli, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    said = cli("bench", "run", suite_file(tmp_path), "--executor", "submitit").sentence()
+    assert "pip install 'torch-ganzoo[cluster]'" in said
