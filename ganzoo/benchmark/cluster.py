@@ -83,7 +83,8 @@ def submit_submitit(jobs: Sequence[Job], source: str, out: Path, *, at_once: int
     except ImportError as error:
         raise GanzooError("--executor submitit needs submitit: pip install 'torch-ganzoo[cluster]'") from error
     parameters = dict(_parameter(option) for option in options)
-    executor = submitit.AutoExecutor(folder=out / "jobs" / "submitit", cluster=parameters.pop("cluster", None))
+    cluster = str(parameters.pop("cluster", "")) or None
+    executor = submitit.AutoExecutor(folder=out / "jobs" / "submitit", cluster=cluster)
     executor.update_parameters(**parameters, slurm_array_parallelism=at_once or len(jobs))
     waiting = [job for job in jobs if not result_file(job, out).is_file()]
     with executor.batch():

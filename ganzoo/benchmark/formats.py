@@ -9,18 +9,24 @@ from dataclasses import dataclass
 
 from ganzoo.benchmark.results import Expected
 from ganzoo.benchmark.tables import MEANING, Metric, Row, Table, Value, mean
-from ganzoo.words import duration, number, plural
+from ganzoo.words import duration, number
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table. order: its place when sorted. strong: the column's best."""
+    """What stands in a table. order: its place when sorted. strong: the column's best. note: what is to be added."""
 
     text: str
     order: float | None = None
     strong: bool = False
+    note: str = ""
+
+    def written(self, strong: str, escape: Callable[[str], str] = str) -> str:
+        """The cell as text. strong: a format of what stands out."""
+        text = escape(self.text)
+        return (strong.format(text) if self.strong else text) + escape(f" ({self.note})" if self.note else "")
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,8 @@ def _scores(table: Table, metric: Metric) -> Column:
         if metric.name not in row.last:
             return Cell("diverged" if row.diverged else "–")
         value = row.last[metric.name]
-        lost = f" ({row.diverged} of {len(row.results)} diverged)" if row.diverged else ""
-        return Cell(measured(value) + lost, value.mean, row.name == winner)
+        lost = f"{row.diverged} of {len(row.results)} diverged" if row.diverged else ""
+        return Cell(measured(value), value.mean, row.name == winner, lost)
 
     return Column(f"{metric.title} {ARROWS[metric.best]}", cell)
 
@@ -102,8 +108,8 @@ def _best(table: Table, metric: Metric) -> Column:
             return Cell("")
         value = row.best[metric.name]
         steps = sorted({result.best_step for _, result in row.results if result.best_step is not None})
-        at = f" at {plural(steps[0], 'step')}" if len(steps) == 1 else ""
-        return Cell(measured(value) + at, value.mean, row.name == winner)
+        at = " … ".join(f"{step:,}" for step in dict.fromkeys((steps[0], steps[-1]))) if steps else ""
+        return Cell(measured(value), value.mean, row.name == winner, f"step {at}" if at else "")
 
     return Column(f"best {metric.title}", cell)
 
@@ -151,7 +157,7 @@ def _markdown(table: Table) -> str:
     lines += ["|---" + "|---:" * (len(shown) - 1) + "|"]
     for row in table.rows:
         cells = [column.cell(row) for column in shown]
-        lines.append("| " + " | ".join(f"**{cell.text}**" if cell.strong else cell.text for cell in cells) + " |")
+        lines.append("| " + " | ".join(cell.written("**{}**") for cell in cells) + " |")
     lines += ["", table.caption, ""]
     lines += [line for note in notes(table) for line in (note, "")]
     return "\n".join(lines)
@@ -165,7 +171,7 @@ def _latex(table: Table) -> str:
         if place and row.kind != table.rows[place - 1].kind:
             lines.append(r"\midrule")
         cells = [column.cell(row) for column in shown]
-        lines.append(" & ".join(rf"\textbf{{{_tex(c.text)}}}" if c.strong else _tex(c.text) for c in cells) + r" \\")
+        lines.append(" & ".join(cell.written(r"\textbf{{{}}}", _tex) for cell in cells) + r" \\")
     caption = " ".join([f"{table.title}: {table.dataset}.", table.about.strip(), table.caption, *notes(table)])
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(caption)}}}", r"\end{table}", ""])
 
@@ -175,6 +181,7 @@ def _tex(text: str) -> str:
     special = {character: f"\\{character}" for character in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "−": "$-$", "–": "--", "×": r"$\times$"}
+    special |= {"…": r"\dots{}", "é": r"\'e"}
     special |= {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "¶": r"$^\P$", "→": r"$\to$"}
     return "".join(special.get(character, character) for character in text)
 

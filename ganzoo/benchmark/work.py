@@ -191,7 +191,7 @@ def _run_facts(run: Path) -> dict[str, Any]:
 def _curves(run: Path) -> list[dict[str, Any]]:
     """The log, thinned, with the scores that were taken while training."""
     scores = [{"step": entry["step"], "score": entry["value"]} for entry in read_metrics(run, name=SCORES)]
-    return sorted([*thinned(read_run(run).history, MOST_ENTRIES), *scores], key=lambda entry: entry["step"])
+    return sorted([*scores, *thinned(read_run(run).history, MOST_ENTRIES)], key=lambda entry: entry["step"])
 
 
 def _commit() -> str | None:

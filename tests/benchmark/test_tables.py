@@ -78,13 +78,13 @@ def test_the_best_checkpoint_has_a_column_of_its_own_after_the_last():
         "PRECISION[mnist-classifier] ↑",
         "best FID[mnist-classifier]",
     ]
-    assert shown["GAN"][0] == "20" and shown["GAN"][2] == "**15 at 400 steps**"
+    assert shown["GAN"][0] == "20" and shown["GAN"][2] == "**15** (step 400)"
     assert shown["WGAN"][0] == "**18**" and shown["WGAN"][2] == ""
 
 
 def test_a_diverged_seed_is_told():
     lost = result(seed=1, outcome="diverged", scores={})
-    assert lines(result(), lost)["DCGAN"][0] == "**10 (1 of 2 diverged)**"
+    assert lines(result(), lost)["DCGAN"][0] == "**10** (1 of 2 diverged)"
     assert lines(lost, result("gan"))["DCGAN"][0] == "diverged"
 
 
