@@ -36,7 +36,7 @@ def classification_accuracy(case: Case) -> list[Score]:
     both = torch.cat([generated[0], real[0]]), torch.cat([generated[1], real[1]])
     taught = {"generated": generated, "real": real, "both": both}
     asked = _held(test, case.reference.classes)
-    parts = {name: taught_accuracy(data, asked, device=case.device) for name, data in taught.items()}
+    parts = {name: taught_accuracy(data, asked, device=case.device, steps=STEPS) for name, data in taught.items()}
     return [Score("cas", "CAS", "higher", parts["generated"], parts=parts, through="")]
 
 
