@@ -91,7 +91,8 @@ def write_result(result: Result, folder: Path) -> Path:
     """Write ``<row>-seed-<seed>.result.json``, whole or not at all."""
     path = folder / f"{result.name}{ENDING}"
     with new_file(path) as temporary:
-        text = json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False, sort_keys=True)
+        # Not sorted: the first score is the one that ranks.
+        text = json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     return path
 

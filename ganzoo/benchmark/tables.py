@@ -225,8 +225,8 @@ def _caption(results: Sequence[Result]) -> str:
     budgets = " or ".join(dict.fromkeys(result.budget for result in models))
     parts = [f"Protocol {score.protocol} ({score.protocol_id}): {_how(score)}." if score else ""]
     if models:
-        spent = [result.cpu_seconds for result in models]
-        used = duration(min(spent)) if min(spent) == max(spent) else f"{duration(min(spent))} to {duration(max(spent))}"
+        spent = sorted(result.cpu_seconds for result in models)
+        used = " to ".join(dict.fromkeys((duration(spent[0]), duration(spent[-1]))))
         parts.append(f"Each training was given {budgets} and took {used} of the processor.")
     return " ".join(part for part in parts if part)
 

@@ -9,14 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made import result, suite_file
+from PIL import Image
+from tiny import tiny, two_sided
 
 from ganzoo.benchmark import runner
+from ganzoo.benchmark.formats import markdown
 from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.results import read_result, write_result
 from ganzoo.benchmark.runner import BUSY, log_file, run_jobs
 from ganzoo.benchmark.suite import find_job, jobs, read_suite
+from ganzoo.benchmark.tables import tables
 from ganzoo.benchmark.work import result_file, work
 
 
@@ -104,28 +109,39 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
 
 
 @pytest.fixture
-def digits(tmp_path, monkeypatch):
+def tiny_suite(tmp_path, monkeypatch):
     """A suite of one tiny row on a few images, scored in a moment."""
-    import numpy as np
-    from PIL import Image
-    from tiny import tiny
-
     monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
-    (tmp_path / "digits").mkdir()
+
+    def make(variant, data, **scoring):
+        cell = {
+            "variant": variant,
+            "dataset": str(data),
+            "overrides": tiny(variant) | {"schedule.checkpoint_every": 1},
+            "budget": {"steps": 4},
+            "scoring": {"metrics": ["fid"], "extractor": "mnist-classifier", "n": 8} | scoring,
+            "device": "cpu",
+            "seeds": [3],
+        }
+        return read_suite(suite_file(tmp_path, defaults={"resolution": 32}, cells=[cell]))
+
+    return make
+
+
+@pytest.fixture
+def digits(tiny_suite, tmp_path):
+    """A suite of the simplest row."""
+    return tiny_suite("gan", images(tmp_path / "digits"))
+
+
+def images(folder: Path, classes: tuple[str, ...] = ("",)) -> Path:
+    """Noise in a folder, or in one for each class."""
     for number in range(24):
-        pixels = np.random.default_rng(number).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "digits" / f"{number}.png")
-    cell = {
-        "variant": "gan",
-        "dataset": str(tmp_path / "digits"),
-        "resolution": 28,
-        "overrides": tiny("gan") | {"schedule.checkpoint_every": 1},
-        "budget": {"steps": 4},
-        "scoring": {"metrics": ["fid"], "extractor": "mnist-classifier", "n": 8},
-        "device": "cpu",
-        "seeds": [3],
-    }
-    return read_suite(suite_file(tmp_path, defaults={}, cells=[cell]))
+        place = folder / classes[number % len(classes)]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    return folder
 
 
 def test_a_job_leaves_a_result_that_tells_how_to_repeat_it(digits, tmp_path, capsys):
@@ -146,6 +162,21 @@ def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(digits, tmp_pa
     resumed = read_result(work(job, tmp_path / "cut"))
     assert resumed.weights_sha256 == whole.weights_sha256
     assert resumed.scores["fid"].value == whole.scores["fid"].value
+
+
+def test_labels_are_no_obstacle(tiny_suite, tmp_path, capsys):
+    suite = tiny_suite("cgan", images(tmp_path / "labelled", classes=("a", "b")))
+    found = read_result(work(find_job(suite, "cgan-seed-3"), tmp_path / "out"))
+    assert found.scores["fid"].value > 0 and found.scores["fid"].fake["labels"] == "data"
+
+
+def test_translators_are_scored_on_what_they_have_not_seen(tiny_suite, tmp_path, capsys):
+    pairs = two_sided(tmp_path / "pairs", "pairs")
+    suite = tiny_suite("pix2pix", pairs, metrics=["ssim", "psnr", "fid"], split="test")
+    assert [job.name for job in jobs(suite)] == ["pix2pix-seed-3"]
+    found = read_result(work(jobs(suite)[0], tmp_path / "out"))
+    assert list(found.scores) == ["ssim", "psnr", "fid"] and found.scores["psnr"].real["split"] == "test"
+    assert markdown(tables([(tmp_path / "x", found)])).count("SSIM") == 1
 
 
 def test_the_data_themselves_are_rows_too(digits, tmp_path, capsys):
