@@ -72,7 +72,8 @@ class Schedule(Strict):
     """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none.
 
     lr_steps: for lr_decay "steps", pairs of a share of the steps and the rate's factor from there on.
-    eval_every: steps between scores of ``eval_samples`` images by FID through ``eval_extractor``.
+    eval_every: steps between scores of ``eval_samples`` images by FID through ``eval_extractor``; or evaluations: how
+    many there are over the whole length, however long it becomes.
     """
 
     steps: int = Field(gt=0)
@@ -89,6 +90,7 @@ class Schedule(Strict):
     sample_every: int = Field(1000, gt=0)
     checkpoint_every: int = Field(1000, gt=0)
     eval_every: int | None = Field(None, gt=0)
+    evaluations: int | None = Field(None, gt=0)
     eval_samples: int = Field(5000, ge=2)
     eval_extractor: str | None = None
 

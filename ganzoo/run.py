@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -25,7 +23,8 @@ from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
 from ganzoo.training import distributed
 from ganzoo.training.checkpoint import CHECKPOINT, Checkpoint, initialise, read_checkpoint
-from ganzoo.training.interrupt import OUT_OF_TIME, Interrupted, signals, stop_after
+from ganzoo.training.clock import Clock
+from ganzoo.training.interrupt import OUT_OF_TIME, Interrupted, signals, stop_if
 from ganzoo.training.logging import Recorder
 from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import (
@@ -49,6 +48,7 @@ def train(
     preset: str | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    cpu_minutes: float | None = None,
     stop_at: int | None = None,
     batch_size: int | None = None,
     resolution: int | None = None,
@@ -71,17 +71,18 @@ def train(
     """Train a variant on a data set and return the run's folder, which :func:`ganzoo.load` reads.
 
     variant: a name, the path of a YAML file, or a mapping such as those files hold. dataset: a name or a path.
-    steps: the total, also when resuming; minutes instead fixes the total from a measured rate. stop_at: leave a
-    resumable run early, its schedules still spanning ``steps``. overrides: configuration values by dotted key.
-    eval_every: score it by FID every so many steps and keep the best model in ``model-best/``.
-    hooks: further actions between steps; they see the trainer and must not change it. On resuming, all but
-    ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError
-    for anything that cannot be done, Diverged if a loss stops being finite, Interrupted after a signal.
+    steps: the total, also when resuming; minutes instead fixes the total from a measured rate, cpu_minutes
+    likewise from the processor's time. stop_at: leave a resumable run early, its schedules still spanning
+    ``steps``. overrides: configuration values by dotted key. eval_every: score it by FID every so many steps and
+    keep the best model in ``model-best/``. hooks: further actions between steps; they see the trainer and must
+    not change it. On resuming, all but ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out or be
+    as they were. Raises GanzooError for anything that cannot be done, Diverged if a loss stops being finite,
+    Interrupted after a signal.
     """
     request = Request(
         str(variant) if isinstance(variant, Path) else variant,
-        str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
-        precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
+        str(dataset) if dataset else None, preset, steps, minutes, cpu_minutes, batch_size, resolution,
+        seed, precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
         eval_every,
     )  # fmt: skip
     with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():
@@ -140,8 +141,9 @@ class Session:
         self.contest = None
         if config.schedule.eval_every and distributed.rank() == 0:
             self.contest = Contest(run, config, plan.dataset, device, step=self.trainer.step)
-        seconds = checkpoint[1]["seconds"] if checkpoint else 0.0
-        self.recorder = Recorder(run, self.trainer, seconds=seconds, quiet=quiet, advice=_advice(request))
+        spent = checkpoint[1] if checkpoint else {}
+        self.clock = Clock(spent.get("seconds", 0.0), spent.get("cpu_seconds", 0.0))
+        self.recorder = Recorder(run, self.trainer, self.clock, quiet=quiet, advice=_advice(request))
 
     @classmethod
     def start(cls, plan: Plan, out: str | Path | None, device: torch.device, **options: Any) -> Session:
@@ -192,13 +194,12 @@ class Session:
         recorder.say(f"samples {self.run}/model/samples.png\nreport  {self.run}/report.html\nmodel   {self.run}/model")
 
     def _train(self, stop_at: int | None, hooks: Sequence[Hook]) -> None:
-        trainer, minutes = self.trainer, self.plan.request.minutes
+        trainer, seconds = self.trainer, self.plan.request.seconds
         self.checkpoint()
         deadline = []
-        if minutes and trainer.config.schedule.steps == UNBOUNDED:
-            end = time.monotonic() + 60 * minutes
-            deadline = [Hook(1, lambda trainer: stop_after(end, trainer), at_end=False)]
-            self._fix_length(minutes)
+        if seconds and trainer.config.schedule.steps == UNBOUNDED:
+            deadline = [Hook(1, lambda trainer: stop_if(self._spent() > seconds, trainer), at_end=False)]
+            self._fix_length(seconds)
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         with self.recorder.live():
             trainer.run(until, [*self._hooks(), *deadline, *hooks])
@@ -218,7 +219,7 @@ class Session:
 
     def write_config(self) -> None:
         """``config.yaml``: the merged configuration, the request and the data."""
-        header = {key: value for key, value in self._header().items() if key != "seconds"}
+        header = {key: value for key, value in self._header().items() if key not in ("seconds", "cpu_seconds")}
         (self.run / "config.yaml").write_text(
             yaml.safe_dump(header, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
@@ -233,32 +234,37 @@ class Session:
         ]
         return [*hooks, Hook(schedule.eval_every, self._score)] if schedule.eval_every else hooks
 
+    def _spent(self) -> float:
+        """Seconds of the kind that the training's length was given in."""
+        return self.clock.wall if self.plan.request.minutes else self.clock.cpu
+
     def _sample(self, trainer: Trainer) -> None:
         path, game = self.run / "samples" / f"step-{trainer.step:08d}.png", trainer.averaged
         self.recorder.safely("samples", lambda: _save_preview(game, path))
 
     def _score(self, trainer: Trainer) -> None:
-        if self.contest:
-            record = self.contest.enter(Model(trainer.config, trainer.averaged, facts=self._facts()))
-            self.recorder.say(f"step {trainer.step}: {record['title']} {record['value']:.4g}")
-        distributed.barrier()
+        with self.clock.paused():
+            if self.contest:
+                record = self.contest.enter(Model(trainer.config, trainer.averaged, facts=self._facts()))
+                self.recorder.say(f"step {trainer.step}: {record['title']} {record['value']:.4g}")
+            distributed.barrier()
 
-    def _fix_length(self, minutes: float) -> None:
+    def _fix_length(self, seconds: float) -> None:
         """Measure the rate, then let the schedules span what fits into the time."""
-        trainer, began = self.trainer, time.monotonic()
+        trainer = self.trainer
         trainer.run(trainer.step + 2, [])
-        marked, first = time.monotonic(), trainer.step
-        enough = marked + 0.03 * 60 * minutes
-        while not distributed.highest(int(trainer.interrupted or time.monotonic() > enough), trainer.device):
+        marked, first = self._spent(), trainer.step
+        enough = marked + 0.03 * seconds
+        while not distributed.highest(int(trainer.interrupted or self._spent() > enough), trainer.device):
             trainer.run(trainer.step + 1, [])
-        rate = (trainer.step - first) / (time.monotonic() - marked)
+        rate = (trainer.step - first) / (self._spent() - marked)
         # A tenth is left for samples, checkpoints and a machine that gets busier.
-        left = 0.9 * (60 * minutes - (time.monotonic() - began))
+        left = 0.9 * (seconds - self._spent())
         steps = distributed.highest(trainer.step + max(1, int(rate * left)), trainer.device)
         self.plan = replace(self.plan, resolved=with_steps(self.plan.resolved, steps))
         trainer.config = self.plan.config
         trainer.log.clear()  # of steps that may belong to a later phase
-        self.recorder.say(f"{minutes:g} minutes are {steps} steps here ({rate:.1f} steps a second)")
+        self.recorder.say(f"{seconds / 60:g} minutes are {steps} steps here ({rate:.1f} steps a second)")
         if distributed.rank() == 0:
             self.write_config()
 
@@ -288,7 +294,8 @@ class Session:
             "config": self.plan.config.model_dump(mode="json"),
             "run": asdict(self.plan.request),
             "data": self._data(),
-            "seconds": self.recorder.seconds,
+            "seconds": self.clock.wall,
+            "cpu_seconds": self.clock.cpu,
         }
 
     def _data(self) -> dict[str, Any]:
@@ -310,14 +317,13 @@ class Session:
     def _facts(self) -> dict[str, Any]:
         """What the model card tells."""
         step, seen = self.trainer.step, self.trainer.step * self.trainer.batches_per_step
-        times = os.times()
         return {
             "run": asdict(self.plan.request) | {"command": command(self.plan.request)},
             "data": self._data(),
             "steps": step,
             "images_seen": seen * self.trainer.loader.batch_size,
-            "seconds": round(self.recorder.seconds, 1),
-            "cpu_seconds": round(times.user + times.system, 1),
+            "seconds": round(self.clock.wall, 1),
+            "cpu_seconds": round(self.clock.cpu, 1),
             "hardware": hardware(self.trainer.device),
             "versions": {"ganzoo": __version__, "torch": torch.__version__, "python": platform.python_version()},
         }

@@ -54,6 +54,8 @@ def test_wheel_holds_every_file_of_the_package_and_every_variant(built):
         assert file.relative_to(ROOT).as_posix() in shipped, file
     for file in (ROOT / "zoo_configs").glob("*.yaml"):
         assert shipped[f"ganzoo/zoo_configs/{file.name}"] == file.read_bytes()
+    for file in (ROOT / "benchmarks" / "suites").glob("*.yaml"):
+        assert shipped[f"ganzoo/benchmark/suites/{file.name}"] == file.read_bytes()
     assert any(name.startswith("ganzoo/data/mnist-10k/") for name in shipped)
     assert any(name.startswith("ganzoo/report/") and not name.endswith(".py") for name in shipped)
     assert not [name for name in shipped if "__pycache__" in name or name.startswith("tests")]

@@ -13,6 +13,7 @@ import click
 @click.option("--preset", metavar="NAME", help="A machine preset of the variant, e.g. cpu.")
 @click.option("--steps", type=click.IntRange(1), help="Total steps (the variant's, if left out).")
 @click.option("--minutes", type=click.FloatRange(0.05), help="Train this long instead; the rate is measured first.")
+@click.option("--cpu-minutes", type=click.FloatRange(0.05), help="The same by the processor's time, all threads'.")
 @click.option("--stop-at", type=click.IntRange(1), metavar="STEP", help="Leave a resumable run early.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images in a global batch.")
 @click.option("--resolution", type=click.IntRange(1), help="Image side in pixels.")

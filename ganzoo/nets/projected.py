@@ -21,8 +21,8 @@ class ProjectedDiscriminator(nn.Module):
     """Images (N, 1 or 3, R, R) in [-1, 1] -> maps of logits (N, 1, h, w), one for each of up to four scales.
 
     features, feature_weights: the frozen network whose last four maps are judged, see :class:`Features`. Images
-    smaller than ``image_size`` are enlarged for it. ``channels`` is the width of the finest mixed map; each coarser one is twice as
-    wide. The random mixing belongs to the discriminator's state; the frozen network does not.
+    smaller than ``image_size`` are enlarged for it. ``channels`` is the width of the finest mixed map; each coarser
+    one is twice as wide. The random mixing belongs to the discriminator's state; the frozen network does not.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class _Plan:
 
 def charts(record: Record) -> list[Chart]:
     """The charts for which a run has logged something."""
-    plans = [*_losses(record), *_contest(record), *_optimisation(record), *_samples(), *_speed()]
+    plans = [*_losses(record), *_contest(record), *_optimisation(record), *_samples(), *_scores(), *_speed()]
     history = thinned(record.history)
     drawn = (_draw(plan, history) for plan in plans)
     return [chart for chart in drawn if chart is not None]
@@ -141,6 +141,14 @@ def _samples() -> Iterator[_Plan]:
         "Share of values that are pure black or white. Samples should settle where the data are.",
         [Line("samples", "saturation", FAKE), Line("data", "real_saturation", REAL, dashed=True)],
         limits=(0, math.nan),
+    )
+
+
+def _scores() -> Iterator[_Plan]:
+    yield _Plan(
+        "Scores",
+        "The Fréchet distance to the data, of samples made while training. Lower is better.",
+        [Line("distance", "score", FAKE)],
     )
 
 

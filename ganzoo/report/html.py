@@ -85,6 +85,12 @@ def _opened(file: Path) -> Image.Image | None:
         return None
 
 
+def as_data_uri(file: Path, side: int) -> str | None:
+    """An image file as a data URI, no larger than ``side`` pixels; None if it cannot be read."""
+    image = _opened(file)
+    return None if image is None else _data_uri(_png(_fitted(image, side)))
+
+
 def _newest(grids: Sequence[tuple[int, Image.Image]]) -> Frame | None:
     if not grids:
         return None

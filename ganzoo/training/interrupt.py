@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.training.trainer import Trainer
 
 OUT_OF_TIME = 1000
-"""Stands beside the signals' numbers: --minutes are over."""
+"""Stands beside the signals' numbers: --minutes or --cpu-minutes are over."""
 
 
 class Interrupted(GanzooError):
@@ -44,7 +43,7 @@ def signals(trainer: Trainer) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def stop_after(end: float, trainer: Trainer) -> None:
-    """Stop the training once the monotonic clock is past ``end``."""
-    if time.monotonic() > end:
+def stop_if(over: bool, trainer: Trainer) -> None:
+    """Stop the training if its time is over."""
+    if over:
         trainer.interrupted = trainer.interrupted or OUT_OF_TIME

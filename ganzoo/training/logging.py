@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.training import distributed, health
+from ganzoo.training.clock import Clock
 from ganzoo.training.trainer import Trainer
 from ganzoo.words import duration
 from ganzoo.writing import new_file
@@ -23,24 +24,19 @@ SLOW_CPU_SECONDS = 86_400
 class Recorder:
     """Writes and shows what the trainer measures; on all processes but the first it only takes part in measuring.
 
-    seconds: the run's training time before this process. advice: what to say where a CPU would need days.
+    clock: the run's training time. advice: what to say where a CPU would need days.
     """
 
-    def __init__(self, run: Path, trainer: Trainer, *, seconds: float = 0.0, quiet: bool = False, advice: str = ""):
-        self.run, self.trainer, self.advice = run, trainer, advice
+    def __init__(self, run: Path, trainer: Trainer, clock: Clock, *, quiet: bool = False, advice: str = ""):
+        self.run, self.trainer, self.clock, self.advice = run, trainer, clock, advice
         self.writes = distributed.rank() == 0
         self.quiet = quiet or not self.writes
         self.history = read_metrics(run, trainer.step) if self.writes else []
-        self._before, self._began, self._first_step = seconds, time.monotonic(), trainer.step
+        self._began, self._first_step = time.monotonic(), trainer.step
         self._marked = (self._began, trainer.step)
         self._bar: Any = None
         self._warned: set[str] = set()
         self._told_eta = False
-
-    @property
-    def seconds(self) -> float:
-        """The run's training time so far."""
-        return self._before + time.monotonic() - self._began
 
     def record(self, trainer: Trainer) -> None:
         """Measure, judge, write and show one entry."""
@@ -90,7 +86,8 @@ class Recorder:
         return {
             "step": step,
             "images_seen": step * batch * self.trainer.batches_per_step,
-            "seconds": round(self.seconds, 3),
+            "seconds": round(self.clock.wall, 3),
+            "cpu_seconds": round(self.clock.cpu, 3),
             "images_per_second": round((step - since) * batch * self.trainer.batches_per_step / (now - then), 2),
         } | rates
 

@@ -31,6 +31,7 @@ class Request:
     preset: str | None = None
     steps: int | None = None
     minutes: float | None = None
+    cpu_minutes: float | None = None
     batch_size: int | None = None
     resolution: int | None = None
     seed: int | None = None
@@ -42,6 +43,11 @@ class Request:
     init_from: str | None = None
     overrides: Mapping[str, Any] | None = None
     eval_every: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The training's length where it is given as time, else 0."""
+        return 60 * (self.minutes or self.cpu_minutes or 0)
 
     def values(self) -> dict[str, Any]:
         """The configuration's overrides."""
@@ -82,8 +88,9 @@ def plan(request: Request) -> Plan:
         raise GanzooError(
             "no data set was named; add --dataset with a name of `ganzoo data list` or a folder of images"
         )
-    if request.steps and request.minutes:
-        raise GanzooError("--steps and --minutes both fix the length; give one of them")
+    lengths = [name for name in ("steps", "minutes", "cpu_minutes") if getattr(request, name)]
+    if len(lengths) > 1:
+        raise GanzooError(f"{' and '.join(map(_flag, lengths))} both fix the length; give one of them")
     merged: dict[str, Any] = {
         "family": family(request.dataset),
         "preset": request.preset,
@@ -99,7 +106,7 @@ def plan(request: Request) -> Plan:
     if "captions" in GAMES.get(config.game.name).fields:
         facts["captions"] = dataset.example_captions()
     resolved = resolve(request.variant, dataset=facts, **merged)
-    resolved = with_steps(resolved, UNBOUNDED if request.minutes else resolved.config.schedule.steps)
+    resolved = with_steps(resolved, UNBOUNDED if request.seconds else resolved.config.schedule.steps)
     require_classes(resolved.config)
     _check_batch(resolved.config, request.accumulate or 1)
     return Plan(request, resolved, dataset)
@@ -126,6 +133,8 @@ def with_steps(resolved: Resolved, steps: int) -> Resolved:
         for name, times, least in (("log_every", 40, 5), ("sample_every", 10, 1), ("checkpoint_every", 10, 1))
         if resolved.origins.get(f"schedule.{name}") != "command line"
     }
+    if schedule.evaluations:
+        rhythm["eval_every"] = max(1, steps // schedule.evaluations)
     config = resolved.config.model_copy(update={"schedule": schedule.model_copy(update=rhythm | {"steps": steps})})
     return Resolved(config, resolved.origins)
 

@@ -87,6 +87,16 @@ def test_minutes_fix_a_schedule_that_ends_near_the_time(train, saved):
     assert yaml.safe_load((run / "config.yaml").read_text())["config"]["schedule"]["steps"] == steps
 
 
+def test_processor_minutes_end_a_run_near_the_processor_time_spent(train):
+    run = train("dcgan", cpu_minutes=0.05)
+    header = read_tensors(run / CHECKPOINT)[1]
+    assert 0.5 < header["cpu_seconds"] < 6
+    assert header["config"]["schedule"]["steps"] < UNBOUNDED
+    before = header["cpu_seconds"]
+    train(resume=run, steps=2 * header["config"]["schedule"]["steps"], stop_at=header["trainer"]["step"] + 1)
+    assert before < read_tensors(run / CHECKPOINT)[1]["cpu_seconds"] < before + 10
+
+
 def test_a_run_by_minutes_can_be_stopped_and_resumed(train, saved):
     run = train("gan", minutes=0.05, stop_at=20)
     steps = saved(run)[1]["config"]["schedule"]["steps"]
@@ -176,13 +186,14 @@ def test_weights_that_are_not_there_are_refused(train, tmp_path):
         (["gan", "--dataset", "mnist-10k", "--batch-size", "10", "--accumulate", "3"], "--batch-size"),
         (["ragan", "--dataset", "mnist-10k", "--accumulate", "2"], "relativistic-average"),
         (["gan", "--dataset", "mnist-10k", "--steps", "3", "--minutes", "1"], "--minutes"),
+        (["gan", "--dataset", "mnist-10k", "--minutes", "3", "--cpu-minutes", "1"], "--minutes and --cpu-minutes"),
         (["gan", "--dataset", "mnist-10k", "--device", "tpu9"], "tpu9"),
         (["gan", "--dataset", "mnist-10k", "--device", "cpu", "--precision", "fp16"], "fp16"),
     ],
 )
 def test_mistakes_are_one_sentence_and_leave_nothing(arguments, sentence, cli, tmp_path):
     out = tmp_path / "run"
-    steps = [] if "--steps" in arguments else ["--steps", "1"]
+    steps = [] if {"--steps", "--minutes"} & set(arguments) else ["--steps", "1"]
     assert sentence in cli("train", *arguments, *steps, "--out", out).sentence()
     assert not out.exists()
 

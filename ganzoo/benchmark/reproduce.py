@@ -1,0 +1,96 @@
+"""Repeating a published row: the same training and scoring again, and whether it lands where it should."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import ganzoo
+from ganzoo.benchmark.results import Result, Score, read_results
+from ganzoo.benchmark.tables import mean
+from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.words import number
+from ganzoo.zoo import weights_file
+
+TOLERANCE = 0.1
+"""Of the value, where there are too few seeds to tell how much they differ."""
+FEW_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a repetition. same_weights: whether they are the published ones bit for bit."""
+
+    row: str
+    metric: str
+    then: float
+    now: float
+    low: float
+    high: float
+    band: str
+    same_weights: bool
+
+    @property
+    def reproduced(self) -> bool:
+        return self.low <= self.now <= self.high
+
+    def __str__(self) -> str:
+        said = "reproduced" if self.reproduced else "NOT reproduced"
+        weights = "the weights are the same bit for bit" if self.same_weights else "the weights differ"
+        return (
+            f"{self.row}: {self.metric} is {number(self.now)}, was {number(self.then)}; {said}: expected "
+            f"{number(self.low)} to {number(self.high)} ({self.band}); {weights}"
+        )
+
+
+def reproduce(row: str, results: str | Path, out: Path, *, device: str = "auto") -> Verdict:
+    """Train and score a row again. row: ``[suite/]row[-seed-N]``, the first seed if left out.
+
+    The band is the seeds' mean ± 3 standard deviations, or ± 10 % of the value where there are fewer than three.
+    Raises GanzooError if there is no such row, or nothing to compare with.
+    """
+    result, seeds = _find(row, results)
+    if result.outcome == "diverged":
+        raise GanzooError(f"{result.name} diverged; there is no score to reproduce")
+    metric, then = next(iter(result.scores.items()))
+    stop_at = result.steps if (result.steps or 0) < (result.planned_steps or 0) else None
+    run = ganzoo.train(**result.request, stop_at=stop_at, device=device, out=out)
+    records = ganzoo.evaluate(run, result.request["dataset"], device=device, **result.scoring)
+    now = next(Score.model_validate(record) for record in records if record["metric"] == metric)
+    if now.protocol_id != then.protocol_id:
+        raise GanzooError(
+            f"{result.name} was scored by {then.protocol} ({then.protocol_id}), which here is {now.protocol_id}: the "
+            "data or the extractor's weights are other ones; prepare the same data to compare"
+        )
+    low, high, band = _band(then.value, [each.scores[metric].value for each in seeds if metric in each.scores])
+    digest = hashlib.sha256(weights_file(run).read_bytes()).hexdigest()
+    same = digest == result.weights_sha256
+    return Verdict(result.name, then.title, then.value, now.value, low, high, band, same)
+
+
+def _find(row: str, results: str | Path) -> tuple[Result, list[Result]]:
+    """A row's first result, and those of all its seeds."""
+    every = [result for _, result in read_results([results]) if result.kind == "model"]
+    chosen = [each for each in every if row in _names(each)]
+    if not chosen:
+        raise UnknownName("row", row, {f"{each.suite}/{each.row}" for each in every})
+    if len({(each.suite, each.row) for each in chosen}) > 1:
+        suites = " or ".join(sorted({f"{each.suite}/{each.row}" for each in chosen}))
+        raise GanzooError(f"several suites have a row '{row}'; say {suites}")
+    first = min(chosen, key=lambda each: each.seed)
+    return first, [each for each in every if (each.suite, each.row) == (first.suite, first.row)]
+
+
+def _names(result: Result) -> set[str]:
+    names = {result.row, result.name}
+    return names | {f"{result.suite}/{name}" for name in names}
+
+
+def _band(value: float, seeds: list[float]) -> tuple[float, float, str]:
+    found = mean(seeds)
+    if found.deviation is None or found.count < FEW_SEEDS:
+        width = TOLERANCE * abs(value)
+        return value - width, value + width, f"± {TOLERANCE:.0%}, as {found.count} of {FEW_SEEDS} seeds are there"
+    width = 3 * found.deviation
+    return found.mean - width, found.mean + width, f"mean ± 3 deviations of {found.count} seeds"

@@ -1,0 +1,240 @@
+"""Results side by side: a table for each suite and data set, of scores that may be compared and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import fmean, stdev
+
+from ganzoo.benchmark.results import Result, Score
+from ganzoo.benchmark.suite import read_suite, suite_files
+from ganzoo.config import Strict
+from ganzoo.errors import GanzooError
+from ganzoo.variants import parse_yaml
+from ganzoo.words import duration
+
+LOOKED_AT = "†"
+OTHER_DATA = "‡"
+UNVERIFIED = "¶"
+MEANING = {
+    LOOKED_AT: "trained on the features of the network that scores it: not ranked",
+    OTHER_DATA: "trained on other data than the scores' reference: not ranked",
+    UNVERIFIED: "scored with a network whose weights are not the official ones, or could not be compared with them",
+}
+
+
+class Reported(Strict):
+    """A figure from the literature, with the protocol that it was measured by."""
+
+    variant: str
+    dataset: str
+    metric: str
+    value: str
+    source: str
+    url: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column. best: lower or higher."""
+
+    name: str
+    title: str
+    best: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """A mean over seeds, with the standard deviation where there are several."""
+
+    mean: float
+    deviation: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model, or the data in its place, over its seeds. results: with the folders they were read from."""
+
+    name: str
+    title: str
+    kind: str
+    results: list[tuple[Path, Result]]
+    last: dict[str, Value]
+    best: dict[str, Value]
+    marks: str
+    reported: list[Reported]
+
+    @property
+    def ranked(self) -> bool:
+        return self.kind == "model" and not set(self.marks) & {LOOKED_AT, OTHER_DATA}
+
+    @property
+    def variant(self) -> str | None:
+        return self.results[0][1].variant
+
+    @property
+    def diverged(self) -> int:
+        """How many of its seeds have."""
+        return sum(result.outcome == "diverged" for _, result in self.results)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that may be compared, the best of the first metric on top, calibration below."""
+
+    suite: str
+    title: str
+    about: str
+    dataset: str
+    caption: str
+    metrics: list[Metric]
+    rows: list[Row]
+
+    def winner(self, metric: Metric, best: bool = False) -> str | None:
+        """The name of the row that is best at a metric among those that are ranked."""
+        means = {
+            row.name: found.mean for row in self.rows if row.ranked and (found := _values(row, best).get(metric.name))
+        }
+        return (min if metric.best == "lower" else max)(means, key=lambda name: means[name], default=None)
+
+    @property
+    def marks(self) -> str:
+        """Those that occur, in the order of MEANING."""
+        return "".join(mark for mark in MEANING if any(mark in row.marks for row in self.rows))
+
+    @property
+    def sources(self) -> list[Reported]:
+        """The literature's figures that rows carry, in order; a note's number is its position."""
+        return list(dict.fromkeys(figure for row in self.rows for figure in row.reported))
+
+
+def tables(results: Iterable[tuple[Path, Result]]) -> list[Table]:
+    """A table for each suite and data set; raises GanzooError where scores in one were made by different protocols."""
+    groups: dict[tuple[str, str], list[tuple[Path, Result]]] = {}
+    for path, result in results:
+        groups.setdefault((result.suite, result.dataset), []).append((path, result))
+    return [_table(suite, dataset, group) for (suite, dataset), group in sorted(groups.items())]
+
+
+def _values(row: Row, best: bool) -> dict[str, Value]:
+    return row.best if best else row.last
+
+
+def _table(suite: str, dataset: str, results: Sequence[tuple[Path, Result]]) -> Table:
+    metrics = _metrics(results)
+    grouped: dict[str, list[tuple[Path, Result]]] = {}
+    for path, result in results:
+        grouped.setdefault(result.row, []).append((path, result))
+    rows = [_row(name, each) for name, each in grouped.items()]
+    known = read_suite(suite) if suite in suite_files() else None
+    return Table(
+        suite,
+        known.title if known else suite,
+        known.about if known else "",
+        dataset,
+        _caption([result for _, result in results]),
+        metrics,
+        sorted(rows, key=lambda row: _place(row, metrics)),
+    )
+
+
+def _place(row: Row, metrics: Sequence[Metric]) -> tuple[bool, bool, float]:
+    """Models first, those that could be scored first of all, the best on top."""
+    value = row.last.get(metrics[0].name) if metrics else None
+    sign = 1 if metrics and metrics[0].best == "lower" else -1
+    return row.kind == "data", value is None, sign * value.mean if value else 0.0
+
+
+def _metrics(results: Sequence[tuple[Path, Result]]) -> list[Metric]:
+    """The columns; refuses scores of one metric that were made by different protocols."""
+    metrics: dict[str, Metric] = {}
+    made: dict[str, tuple[Path, Score]] = {}
+    for path, result in results:
+        for name, score in [*result.scores.items(), *result.best.items()]:
+            metrics.setdefault(name, Metric(name, score.title, score.best))
+            if result.kind == "data":  # halves of the data are compared with less of it, which their row says
+                continue
+            first, other = made.setdefault(name, (path, score))
+            if other.protocol_id != score.protocol_id:
+                raise GanzooError(
+                    f"{path} was scored by protocol {score.protocol} ({score.protocol_id}) and {first} by "
+                    f"{other.protocol} ({other.protocol_id}): such {score.title} values cannot stand in one table; "
+                    "name the results of one protocol only, or score the others again"
+                )
+    return list(metrics.values())
+
+
+def _row(name: str, results: list[tuple[Path, Result]]) -> Row:
+    first = results[0][1]
+    return Row(
+        name,
+        first.title if first.kind == "data" or name == first.variant else f"{first.title} ({name})",
+        first.kind,
+        results,
+        _means([result.scores for _, result in results]),
+        _means([result.best for _, result in results]),
+        _marks([result for _, result in results]),
+        [each for each in reported() if each.variant == first.variant and _is(first.dataset, each.dataset)],
+    )
+
+
+def _means(scores: Sequence[dict[str, Score]]) -> dict[str, Value]:
+    names = dict.fromkeys(name for each in scores for name in each)
+    return {name: mean([each[name].value for each in scores if name in each]) for name in names}
+
+
+def mean(values: Sequence[float]) -> Value:
+    """The mean of some values and, of two or more, their standard deviation (n - 1)."""
+    return Value(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def _marks(results: Sequence[Result]) -> str:
+    scores = [score for result in results for score in result.scores.values()]
+    holds = {
+        LOOKED_AT: any(score.trained_on_extractor for score in scores),
+        OTHER_DATA: any(_trained_on(score) not in (None, score.real.get("dataset")) for score in scores),
+        UNVERIFIED: any(not score.verified for score in scores),
+    }
+    return "".join(mark for mark, true in holds.items() if true)
+
+
+def _trained_on(score: Score) -> str | None:
+    return (score.fake.get("trained_on") or {}).get("label")
+
+
+@cache
+def reported() -> tuple[Reported, ...]:
+    """The literature's figures."""
+    listed = parse_yaml(Path(__file__).with_name("reported.yaml").read_text(encoding="utf-8"))
+    return tuple(Reported.model_validate(entry) for entry in listed)
+
+
+def _is(label: str, dataset: str) -> bool:
+    """Whether a label is a data set's or one of its copies': cifar10-jpeg is a cifar10."""
+    return label == dataset or label.startswith(f"{dataset}-")
+
+
+def _caption(results: Sequence[Result]) -> str:
+    """The protocol and what each model was given, in a sentence or two."""
+    models = [result for result in results if result.kind == "model"]
+    score = next((score for result in models for score in result.scores.values()), None)
+    budgets = " or ".join(dict.fromkeys(result.budget for result in models))
+    parts = [f"Protocol {score.protocol} ({score.protocol_id}): {_how(score)}." if score else ""]
+    if models:
+        spent = sorted(result.cpu_seconds for result in models)
+        used = " to ".join(dict.fromkeys((duration(spent[0]), duration(spent[-1]))))
+        parts.append(f"Each training was given {budgets} and took {used} of the processor.")
+    return " ".join(part for part in parts if part)
+
+
+def _how(score: Score) -> str:
+    real, fake = score.real, score.fake
+    words = [f"{fake['count']:,} samples" if fake.get("count") else ""]
+    if real.get("count"):
+        words.append(f"{real['count']:,} images of {real.get('dataset')}'s {real.get('split')} split")
+    words.append(f"seen through {score.extractor['name']}" if score.extractor else "")
+    return ", ".join(word for word in words if word)

@@ -1,0 +1,207 @@
+"""One job of a suite: train, score, write the result. It goes on where a killed one was, and never starts twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import ganzoo
+from ganzoo.benchmark.lock import locked
+from ganzoo.benchmark.results import ENDING, Result, Score, write_result
+from ganzoo.benchmark.suite import Cell, Job
+from ganzoo.best import BEST, SCORES
+from ganzoo.config import resolve
+from ganzoo.errors import Diverged, GanzooError
+from ganzoo.metrics.evaluate import Judge
+from ganzoo.metrics.protocol import choose
+from ganzoo.report.curves import thinned
+from ganzoo.report.record import read_run
+from ganzoo.training.checkpoint import CHECKPOINT, read_checkpoint
+from ganzoo.training.logging import read_metrics
+from ganzoo.training.machine import pick_device
+from ganzoo.training.plan import Request, command, family, open_data
+from ganzoo.zoo import weights_file
+
+MOST_ENTRIES = 60
+
+
+def result_file(job: Job, out: Path) -> Path:
+    """Where a job's result is or will be."""
+    return out / f"{job.name}{ENDING}"
+
+
+def work(job: Job, out: Path) -> Path | None:
+    """Do a job, or the rest of it, and return its result's file; None where another process is at it.
+
+    Under ``torchrun`` all processes train and the first one scores.
+    """
+    first = os.environ.get("RANK", "0") == "0"
+    if result_file(job, out).is_file():
+        return result_file(job, out)
+    folder = out / "jobs" / job.name
+    if not first:
+        _trained(job, folder / "run")
+        return None
+    with locked(folder) as mine:
+        if not mine:
+            if "WORLD_SIZE" in os.environ:  # the other ranks would wait for this one
+                raise GanzooError(f"{job.name} is being done by another process; wait for it")
+            return None
+        for result in _calibration(job) if job.seed is None else [_row(job, folder, out)]:
+            path = write_result(result, out)
+        return path
+
+
+def _row(job: Job, folder: Path, out: Path) -> Result:
+    run = folder / "run"
+    finished = _trained(job, run)
+    scores = scored(run, job.cell) if finished else {}
+    samples = run / "model" / "samples.png"
+    if samples.is_file():
+        shutil.copyfile(samples, out / f"{job.name}.png")
+    facts = _common(job, scores) | _run_facts(run)
+    return Result(
+        **(facts | _best(run, job.cell, scores, facts["steps"])),
+        row=job.row,
+        kind="model",
+        expected=job.cell.expected,
+        scoring=job.cell.scoring.options(),
+        outcome="finished" if finished else "diverged",
+        scores=scores,
+        grid=f"{job.name}.png" if samples.is_file() else None,
+    )
+
+
+def _best(run: Path, cell: Cell, scores: dict[str, Score], last: int) -> dict[str, Any]:
+    """The scores of the checkpoint that did best while training, by the same protocol as the last one's."""
+    entries = read_metrics(run, name=SCORES)
+    if not scores or not entries:
+        return {}
+    step = min(entries, key=lambda entry: entry["value"])["step"]
+    return {"best": scores if step == last else scored(run / BEST, cell), "best_step": step}
+
+
+def _calibration(job: Job) -> list[Result]:
+    """The data's own scores: its test split, where it has one, against the reference, and half against half.
+
+    The halves come last: their file tells that the job is done.
+    """
+    cell = job.cell
+    request, scoring = cell.request(0), cell.scoring
+    config = resolve(cell.variant, family=family(cell.dataset), preset=cell.preset, overrides=request.values()).config
+    protocol = choose(scoring.protocol, extractor=cell.extractor, count=scoring.n, split=scoring.split)
+    reference = open_data(request, config, channels=None, split=protocol.split)
+    records = Judge(reference, protocol, scoring.metrics, device=pick_device(cell.device)).floor()
+    subjects = dict.fromkeys(record["subject"] for record in records)
+    return [_real(job, subject, [each for each in records if each["subject"] == subject]) for subject in subjects]
+
+
+def _real(job: Job, subject: str, records: Sequence[Mapping[str, Any]]) -> Result:
+    scores = {record["metric"]: Score.model_validate(record) for record in records}
+    return Result(
+        **_common(job, scores),
+        row=job.row if "half" in subject else job.row.replace("halves", "test"),
+        kind="data",
+        title=subject,
+        scores=scores,
+        scoring=job.cell.scoring.options(),
+    )
+
+
+def _trained(job: Job, run: Path) -> bool:
+    """Train to the end, going on with what is there; False if it diverged."""
+    done = run.parent / "trained"
+    if done.is_file():
+        return done.read_text() == "finished"
+    try:
+        if (run / CHECKPOINT).is_file():
+            ganzoo.train(resume=run, device=job.cell.device)
+        else:
+            shutil.rmtree(run, ignore_errors=True)  # killed before its first checkpoint
+            ganzoo.train(**options(job.cell.request(job.seed or 0)), device=job.cell.device, out=run)
+        outcome = "finished"
+    except Diverged as error:
+        print(f"diverged: {error}", flush=True)
+        outcome = "diverged"
+    if os.environ.get("RANK", "0") == "0":
+        done.write_text(outcome)
+    return outcome == "finished"
+
+
+def options(request: Request) -> dict[str, Any]:
+    """A request as keywords of ``ganzoo.train``, those that say nothing left out."""
+    return {key: value for key, value in asdict(request).items() if value is not None}
+
+
+def scored(model: Path, cell: Cell) -> dict[str, Score]:
+    """A model's score records by metric."""
+    records = ganzoo.evaluate(model, cell.dataset, device=cell.device, **cell.scoring.options())
+    return {record["metric"]: Score.model_validate(record) for record in records}
+
+
+def _common(job: Job, scores: Mapping[str, Score]) -> dict[str, Any]:
+    score = next(iter(scores.values()), None)
+    return {
+        "suite": job.suite.name,
+        "dataset": score.real["dataset"] if score else job.cell.dataset,
+        "protocol": score.protocol if score else job.cell.scoring.protocol or "custom",
+        "budget": str(job.cell.budget),
+        "commit": _commit(),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def _run_facts(run: Path) -> dict[str, Any]:
+    """What a run's files tell of it."""
+    _, header = read_checkpoint(run)
+    config, stored = header["config"], Request(**header["run"])
+    facts = json.loads((run / "model" / "config.json").read_text())["facts"] if (run / "model").is_dir() else {}
+    weights = weights_file(run) if (run / "model").is_dir() else None
+    # Processor minutes are measured: what repeats the training is the number of steps they came to.
+    step, planned = header["trainer"]["step"], config["schedule"]["steps"]
+    request = asdict(stored) | {"steps": planned, "minutes": None, "cpu_minutes": None}
+    return {
+        "variant": config["name"],
+        "title": config["title"],
+        "dataset": header["data"]["label"],
+        "seed": stored.seed or 0,
+        "steps": step,
+        "planned_steps": planned,
+        "images_seen": facts.get("images_seen"),
+        "cpu_seconds": round(header["cpu_seconds"], 1),
+        "wall_seconds": round(header["seconds"], 1),
+        "request": {key: value for key, value in request.items() if value is not None},
+        "command": command(Request(**request)) + (f" --stop-at {step}" if step < planned else ""),
+        "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
+        "versions": facts.get("versions", {}),
+        "hardware": facts.get("hardware", ""),
+        "curves": _curves(run),
+    }
+
+
+def _curves(run: Path) -> list[dict[str, Any]]:
+    """The log, thinned, with the scores that were taken while training."""
+    scores = [{"step": entry["step"], "score": entry["value"]} for entry in read_metrics(run, name=SCORES)]
+    return sorted([*scores, *thinned(read_run(run).history, MOST_ENTRIES)], key=lambda entry: entry["step"])
+
+
+def _commit() -> str | None:
+    """The checkout that ganzoo is run from, None where it is installed."""
+    place = Path(ganzoo.__file__).parents[1]
+    if not (place / ".git").exists() or shutil.which("git") is None:
+        return None
+    said = subprocess.run(
+        ["git", "-C", str(place), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+        capture_output=True,
+        text=True,
+    )
+    return said.stdout.strip() or None

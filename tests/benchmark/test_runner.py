@@ -1,0 +1,215 @@
+"""Running jobs: each in a process, skipped when done, resumed when killed, stopped when time is up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made import result, suite_file
+from PIL import Image
+from tiny import tiny, two_sided
+
+from ganzoo.benchmark import runner
+from ganzoo.benchmark.formats import markdown
+from ganzoo.benchmark.lock import locked
+from ganzoo.benchmark.results import read_result, write_result
+from ganzoo.benchmark.runner import BUSY, log_file, run_jobs
+from ganzoo.benchmark.suite import find_job, jobs, read_suite
+from ganzoo.benchmark.tables import tables
+from ganzoo.benchmark.work import result_file, work
+
+
+@pytest.fixture
+def suite(tmp_path):
+    return read_suite(suite_file(tmp_path))
+
+
+@pytest.fixture
+def play(monkeypatch, tmp_path, suite):
+    """Run the suite with processes that run ``code``, whose ``name`` is the job's; returns what was said."""
+
+    def run(code, *, at_once=1, seconds=None):
+        prepared = "import sys, time, pathlib; name, out = sys.argv[1], pathlib.Path(sys.argv[2])\n"
+        command = lambda job, source, out: [sys.executable, "-S", "-c", prepared + code, job.name, str(out)]  # noqa: E731
+        monkeypatch.setattr(runner, "job_command", command)
+        said: list[str] = []
+        left = run_jobs(jobs(suite), "own", tmp_path / "out", at_once=at_once, seconds=seconds, say=said.append)
+        return left, said
+
+    return run
+
+
+DONE = "(out / f'{name}.result.json').write_text('{}'); print('hello from', name)"
+
+
+def test_every_job_has_a_process_and_a_log(play, suite, tmp_path):
+    left, said = play(DONE)
+    assert left == 0 and said[0].startswith("5 jobs, 0 done before, 5 to do")
+    for job in jobs(suite):
+        assert f"hello from {job.name}" in log_file(job, tmp_path / "out").read_text()
+
+
+def test_jobs_with_a_result_are_skipped(play, suite, tmp_path):
+    (tmp_path / "out").mkdir()
+    write_result(result("gan"), tmp_path / "out")
+    _, said = play(DONE)
+    assert "1 done before, 4 to do" in said[0] and not any(line.startswith("gan-seed-0") for line in said)
+
+
+def test_a_job_that_fails_leaves_the_others_alone(play, tmp_path):
+    left, said = play(f"if name == 'gan-seed-0': sys.exit(7)\n{DONE}")
+    assert left == 1
+    (line,) = [line for line in said if "failed" in line]
+    assert "gan-seed-0: failed with exit code 7" in line and "log.txt" in line
+
+
+def test_a_job_of_another_process_is_left_to_it(play):
+    left, said = play(f"if name == 'gan-seed-0': sys.exit({BUSY})\n{DONE}")
+    assert left == 1 and "gan-seed-0: another process is at it" in said
+
+
+def test_several_run_at_once(play):
+    began = time.monotonic()
+    assert play(f"time.sleep(0.6); {DONE}", at_once=5)[0] == 0
+    assert time.monotonic() - began < 2.5
+
+
+def test_when_time_is_up_jobs_are_asked_to_stop_and_no_other_begins(play):
+    left, said = play("time.sleep(60)", seconds=0.3)
+    assert left == 5
+    assert [line.split(":")[0] for line in said if "stopped" in line] == ["real-halves-mnist-10k-seed-0"]
+
+
+def test_a_job_is_done_by_one_process_at_a_time(tmp_path, suite):
+    job = find_job(suite, "gan-seed-0")
+    with locked(tmp_path / "jobs" / job.name) as mine:
+        assert mine
+        assert work(job, tmp_path) is None
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+    code = (
+        "import sys, time, pathlib; from ganzoo.benchmark.lock import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])) as mine: print(mine, flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "True\n"
+    with locked(tmp_path) as mine:
+        assert not mine
+    process.kill()
+    process.wait()
+    with locked(tmp_path) as mine:
+        assert mine
+
+
+@pytest.fixture
+def tiny_suite(tmp_path, monkeypatch):
+    """A suite of one tiny row on a few images, scored in a moment."""
+    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+
+    def make(variant, data, **scoring):
+        cell = {
+            "variant": variant,
+            "dataset": str(data),
+            "overrides": tiny(variant) | {"schedule.checkpoint_every": 1},
+            "budget": {"steps": 4},
+            "scoring": {"metrics": ["fid"], "extractor": "mnist-classifier", "n": 8} | scoring,
+            "device": "cpu",
+            "seeds": [3],
+        }
+        return read_suite(suite_file(tmp_path, defaults={"resolution": 32}, cells=[cell]))
+
+    return make
+
+
+@pytest.fixture
+def digits(tiny_suite, tmp_path):
+    """A suite of the simplest row."""
+    return tiny_suite("gan", images(tmp_path / "digits"))
+
+
+def images(folder: Path, classes: tuple[str, ...] = ("",)) -> Path:
+    """Noise in a folder, or in one for each class."""
+    for number in range(24):
+        place = folder / classes[number % len(classes)]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    return folder
+
+
+def test_a_job_leaves_a_result_that_tells_how_to_repeat_it(digits, tmp_path, capsys):
+    path = work(find_job(digits, "gan-seed-3"), tmp_path / "out")
+    found = read_result(path)
+    assert (found.suite, found.row, found.seed, found.steps, found.outcome) == ("own", "gan", 3, 4, "finished")
+    assert found.scores["fid"].value > 0 and found.scores["fid"].fake["count"] == 8
+    assert found.command.startswith("ganzoo train gan --dataset") and "--steps 4" in found.command
+    assert found.request["steps"] == 4 and found.scoring["n"] == 8
+    assert found.cpu_seconds > 0 and len(found.weights_sha256) == len(found.config_hash) == 64
+    assert (path.parent / found.grid).is_file() and found.curves[-1]["step"] == 4
+
+
+def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(digits, tmp_path, monkeypatch, capsys):
+    job = find_job(digits, "gan-seed-3")
+    whole = read_result(work(job, tmp_path / "whole"))
+    _train_until(2, job, tmp_path / "cut" / "jobs" / job.name / "run")
+    resumed = read_result(work(job, tmp_path / "cut"))
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert resumed.scores["fid"].value == whole.scores["fid"].value
+
+
+def test_labels_are_no_obstacle(tiny_suite, tmp_path, capsys):
+    suite = tiny_suite("cgan", images(tmp_path / "labelled", classes=("a", "b")))
+    found = read_result(work(find_job(suite, "cgan-seed-3"), tmp_path / "out"))
+    assert found.scores["fid"].value > 0 and found.scores["fid"].fake["labels"] == "data"
+
+
+def test_translators_are_scored_on_what_they_have_not_seen(tiny_suite, tmp_path, capsys):
+    pairs = two_sided(tmp_path / "pairs", "pairs")
+    suite = tiny_suite("pix2pix", pairs, metrics=["ssim", "psnr", "fid"], split="test")
+    assert [job.name for job in jobs(suite)] == ["pix2pix-seed-3"]
+    found = read_result(work(jobs(suite)[0], tmp_path / "out"))
+    assert list(found.scores) == ["ssim", "psnr", "fid"] and found.scores["psnr"].real["split"] == "test"
+    assert markdown(tables([(tmp_path / "x", found)])).count("SSIM") == 1
+
+
+def test_the_data_themselves_are_rows_too(digits, tmp_path, capsys):
+    job = jobs(digits)[0]
+    assert work(job, tmp_path) == result_file(job, tmp_path)
+    found = read_result(result_file(job, tmp_path))
+    assert (found.kind, found.variant, found.steps) == ("data", None, None)
+    assert found.scores["fid"].value >= 0
+
+
+def _train_until(step: int, job, run: Path) -> None:
+    import ganzoo
+    from ganzoo.benchmark.work import options
+
+    ganzoo.train(**options(job.cell.request(job.seed)), device="cpu", out=run, stop_at=step, quiet=True)
+
+
+@pytest.mark.slow
+def test_a_suite_survives_kill_minus_nine(tmp_path):
+    command = [sys.executable, "-m", "ganzoo", "bench", "run", "smoke", "--only", "gan", "--out", str(tmp_path)]
+    first = subprocess.Popen(command, start_new_session=True)
+    run = tmp_path / "jobs" / "gan-seed-0" / "run" / "checkpoints"
+    while not run.is_dir():
+        time.sleep(0.1)
+    for process in _descendants(first.pid):
+        os.kill(process, signal.SIGKILL)
+    first.wait()
+    assert subprocess.run(command, check=True) and (tmp_path / "gan-seed-0.result.json").is_file()
+    log = (tmp_path / "jobs" / "gan-seed-0" / "log.txt").read_text()
+    assert "from step" in log
+
+
+def _descendants(parent: int) -> list[int]:
+    """A process and all below it, itself first, so that it cannot start others. Linux."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [parent, *(each for child in children for each in _descendants(int(child)))]

@@ -1,0 +1,75 @@
+"""Suites: what comes with ganzoo is sound, and mistakes in one's own are one sentence."""
+
+from __future__ import annotations
+
+import pytest
+from made import suite_file
+
+from ganzoo.benchmark.suite import find_job, jobs, read_suite, suite_files
+from ganzoo.errors import GanzooError
+
+
+@pytest.mark.parametrize("name", suite_files())
+def test_suites_that_come_with_ganzoo_are_sound(name):
+    suite = read_suite(name)
+    assert suite.name == name and suite.about.endswith(".")
+    assert len({job.name for job in jobs(suite)}) == len(jobs(suite))
+
+
+def test_defaults_meet_cells(tmp_path):
+    suite = read_suite(suite_file(tmp_path))
+    gan, wide = suite.cells
+    assert (gan.row, wide.row, wide.variant, wide.preset) == ("gan", "wide", "dcgan", "cpu")
+    request = wide.request(1)
+    assert (request.steps, request.seed, request.overrides) == (2, 1, {"latent.size": 12})
+
+
+def test_jobs_go_seed_by_seed_after_the_data(tmp_path):
+    suite = read_suite(suite_file(tmp_path))
+    names = ["real-halves-mnist-10k-seed-0", "gan-seed-0", "wide-seed-0", "gan-seed-1", "wide-seed-1"]
+    assert [job.name for job in jobs(suite)] == names
+    assert [job.name for job in jobs(suite, "wi*")] == [names[0], names[2], names[4]]
+    assert find_job(suite, "wide-seed-1").seed == 1
+    with pytest.raises(GanzooError, match="did you mean wide"):
+        jobs(suite, "wyde")
+
+
+def test_translators_have_no_samples_to_calibrate(tmp_path):
+    cells = [{"variant": "pix2pix", "dataset": "edges2shoes"}]
+    assert [job.name for job in jobs(read_suite(suite_file(tmp_path, cells=cells)))] == [
+        "pix2pix-seed-0",
+        "pix2pix-seed-1",
+    ]
+
+
+def test_budgets_become_requests(tmp_path):
+    cells = [{"variant": "gan", "budget": {"cpu_seconds": 90}}, {"variant": "dcgan", "budget": {}}]
+    by_time, whole = read_suite(suite_file(tmp_path, cells=cells)).cells
+    assert (by_time.request(0).cpu_minutes, by_time.request(0).steps) == (1.5, None)
+    assert (whole.request(0).cpu_minutes, whole.request(0).steps) == (None, None)
+    assert str(by_time.budget) == "90 seconds of processor time"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cells": ["gan", "gan"]}, "two cells are called gan"),
+        ({"cells": ["gna"]}, "unknown variant .*did you mean gan"),
+        ({"cells": [{"variant": "gan", "stepz": 3}]}, "cell 'gan': unknown key 'stepz'"),
+        ({"cells": [{"variant": "gan", "budget": {"steps": 1, "cpu_seconds": 2}}]}, "both fix the length"),
+        ({"cells": [{"variant": "gan", "scoring": {"metrics": ["fidd"]}}]}, "unknown metric 'fidd'; did you mean"),
+        ({"cells": [{"variant": "gan", "overrides": {"latent.sise": 3}}]}, "sise"),
+        ({"cells": [{"variant": "gan", "preset": "gpuu"}]}, "preset of gan"),
+        ({"cells": []}, "cells"),
+        ({"colour": "red"}, "unknown key 'colour'"),
+    ],
+)
+def test_mistakes_are_one_sentence(changes, said, tmp_path):
+    with pytest.raises(GanzooError, match=said) as error:
+        read_suite(suite_file(tmp_path, **changes))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_suite_names_the_known_ones():
+    with pytest.raises(GanzooError, match="unknown suite or file 'smok'; did you mean smoke"):
+        read_suite("smok")

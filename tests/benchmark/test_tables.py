@@ -1,0 +1,150 @@
+"""Tables: what is averaged, what is best, what is refused, and how it looks in each format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from made import data_row, result, score, stored
+
+from ganzoo.benchmark.formats import as_csv, latex, markdown, measured
+from ganzoo.benchmark.leaderboard import html
+from ganzoo.benchmark.tables import Value, mean, reported, tables
+from ganzoo.errors import GanzooError
+
+
+def made(*results):
+    return tables((Path(f"{each.name}.json"), each) for each in results)
+
+
+def lines(*results):
+    """The rows of the Markdown table by their first cell."""
+    text = markdown(made(*results))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return {row[0]: row[1:] for row in cells}
+
+
+def test_seeds_are_averaged():
+    assert lines(*(result(seed=seed, fid=fid) for seed, fid in enumerate((9.0, 10.0, 11.0))))["DCGAN"] == [
+        "**10 ± 1**", "**0.5 ± 0.0**", "1,000", "20.0 minutes", "3",
+    ]  # fmt: skip
+    assert mean([3.0]).deviation is None
+
+
+def test_a_value_and_its_deviation_have_as_many_places():
+    assert measured(Value(12.345, 0.678, 3)) == "12.3 ± 0.7"
+    assert measured(Value(0.0123, 0.00456, 3)) == "0.0123 ± 0.0046"
+    assert measured(Value(1234.5, 20.4, 3)) == "1,234 ± 20"
+    assert measured(Value(12.0, None, 1)) == "12"
+
+
+def test_the_best_is_bold_and_on_top_and_data_come_last():
+    (table,) = made(data_row(0.1), result("gan", fid=20.0), result("wgan", fid=5.0))
+    assert [row.name for row in table.rows] == ["wgan", "gan", "real-halves-mnist"]
+    shown = lines(data_row(0.1), result("gan", fid=20.0), result("wgan", fid=5.0))
+    assert shown["WGAN"][0] == "**5**" and shown["GAN"][0] == "20"
+    assert shown["other half of the real images"][0] == "0.1"
+
+
+def test_more_is_better_where_a_metric_says_so():
+    better = result("gan", scores={"fid": score(20.0), "precision": score(0.9, "precision")})
+    (table,) = made(result("wgan", fid=5.0), better)
+    assert [table.winner(metric) for metric in table.metrics] == ["wgan", "gan"]
+
+
+def test_who_trained_on_the_judge_is_marked_and_not_best():
+    cheat = result("gan", scores={"fid": score(1.0, trained_on_extractor=True)})
+    shown = lines(cheat, result("wgan", fid=5.0))
+    assert shown["GAN†"][0] == "1" and shown["WGAN"][0] == "**5**"
+    assert "† trained on the features" in markdown(made(cheat, result("wgan")))
+
+
+def test_who_trained_on_other_data_is_marked():
+    other = score(1.0, fake={"count": 10_000, "trained_on": {"label": "mnist-10k"}})
+    assert lines(result("gan", scores={"fid": other}), result("wgan"))["GAN‡"][0] == "1"
+
+
+def test_unverified_weights_are_marked():
+    assert "GAN¶" in lines(result("gan", scores={"fid": score(1.0, verified=False)}))
+
+
+def test_the_best_checkpoint_has_a_column_of_its_own_after_the_last():
+    shown = lines(result("gan", fid=20.0, best={"fid": score(15.0)}, best_step=400), result("wgan", fid=18.0))
+    assert shown["model"][:3] == [
+        "FID[mnist-classifier] ↓",
+        "PRECISION[mnist-classifier] ↑",
+        "best FID[mnist-classifier]",
+    ]
+    assert shown["GAN"][0] == "20" and shown["GAN"][2] == "**15** (step 400)"
+    assert shown["WGAN"][0] == "**18**" and shown["WGAN"][2] == ""
+
+
+def test_a_diverged_seed_is_told():
+    lost = result(seed=1, outcome="diverged", scores={})
+    assert lines(result(), lost)["DCGAN"][0] == "**10** (1 of 2 diverged)"
+    assert lines(lost, result("gan"))["DCGAN"][0] == "diverged"
+
+
+def test_mixed_protocols_are_refused():
+    other = result("gan", scores={"fid": score(3.0, protocol="custom", protocol_id="another")})
+    with pytest.raises(GanzooError, match=r"gz-mnist-10k .*cannot stand in one table") as error:
+        made(result(), other)
+    assert "\n" not in str(error.value)
+
+
+def test_each_data_set_has_its_table():
+    assert [table.dataset for table in made(result(), result(dataset="cifar10-jpeg"))] == ["cifar10-jpeg", "mnist"]
+
+
+def test_the_caption_tells_protocol_and_budget():
+    (table,) = made(result(), result("gan", cpu_seconds=1140.0), data_row(0.2))
+    for part in ("gz-mnist-10k", "id-of-fid", "10,000 samples", "20 minutes of processor time", "19.0 minutes to 20.0"):
+        assert part in table.caption, table.caption
+
+
+def test_a_band_is_shown_with_whether_the_row_landed_in_it():
+    band = {"low": 8, "high": 12, "source": "somebody"}
+    shown = lines(result(fid=10.0, expected=band), result("gan", fid=13.0, expected=band), result("wgan", fid=11.0))
+    assert shown["DCGAN"][2] == "8 to 12: inside" and shown["GAN"][2] == "8 to 12: OUTSIDE" and shown["WGAN"][2] == ""
+
+
+def test_figures_of_the_literature_stand_apart_with_source_and_protocol():
+    text = markdown(made(result("wgan-gp", dataset="cifar10-jpeg"), result("gan", dataset="cifar10-jpeg")))
+    assert "22.29 [1], 53.98 [2]" in text
+    assert "[1] FID 22.29: mimicry, https://github.com/kwotsin/mimicry. Inception" in text
+    assert "reported" not in markdown(made(result("wgan-gp")))
+
+
+def test_every_reported_figure_has_a_source_and_a_protocol():
+    assert len(reported()) >= 12
+    assert all(each.url.startswith("https://") and each.protocol and float(each.value) for each in reported())
+
+
+def test_latex_escapes_what_is_special():
+    text = latex(made(result("a_b", title="50% & more", variant="gan", fid=9.0), data_row(0.2)))
+    assert r"50\% \& more" in text and r"\textbf{9}" in text and text.count(r"\midrule") == 2
+    assert r"$\downarrow$" in text and "↓" not in text and r"\begin{tabular}{lrrrrr}" in text
+
+
+def test_csv_holds_numbers_as_they_are():
+    rows = list(csv.DictReader(io.StringIO(as_csv(made(result(fid=1 / 3), result(seed=1, fid=2 / 3))))))
+    assert [row["metric"] for row in rows] == ["FID[mnist-classifier]", "PRECISION[mnist-classifier]"]
+    assert float(rows[0]["mean"]) == 0.5 and rows[0]["seeds"] == "2"
+
+
+def test_the_page_needs_nothing_but_itself(tmp_path):
+    folder = stored(tmp_path, result("wgan", title="<script>alert(1)</script>"), result("gan", fid=3.0), data_row(0.1))
+    text = html(tables((folder / f"{each.name}.json", each) for each in _read(folder)))
+    assert not re.search(r"""(src|href)=["']https?:|url\(\s*['"]?https?:|@import""", text)
+    assert text.count("data:image/png;base64,") == 1 and text.count("<svg") >= 2
+    assert "<script>alert" not in text and 'data-order="3.0"' in text
+    assert "ganzoo train gan --dataset mnist --steps 1000" in text
+
+
+def _read(folder):
+    from ganzoo.benchmark.results import read_results
+
+    return [each for _, each in read_results([folder])]
