@@ -75,6 +75,13 @@ def test_both_sides_of_a_duel_start_from_the_same_weights_and_learn(benchmark, t
     assert not any(map(torch.equal, theirs, before))
 
 
+def test_both_formulations_of_a_modulated_convolution_agree(benchmark, tmp_path):
+    for build in benchmark("peers.grouped").DUELS.values():
+        duel = build(tmp_path, scale=0.05)
+        for one, other in zip(duel.peer(), duel.ganzoo(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
 def test_two_processes_take_turns_and_the_faster_one_wins(benchmark):
     duel = benchmark("duel")
     code = (

@@ -40,6 +40,8 @@ def small_generator(**options) -> StyleGAN2Generator:
 def test_published_parameter_counts():
     assert count(built(StyleGAN2Generator, 1024, 3)) == 30_370_060
     assert count(built(StyleGAN2Discriminator, 1024, 3)) == 29_012_513
+    assert count(built(StyleGAN2Generator, 256, 3, channels=128)) == 30_034_338
+    assert count(built(StyleGAN2Discriminator, 256, 3, channels=128)) == 28_864_129
     assert count(built(StyleGAN2Generator, 256, 3, channels=64)) == 24_767_458
     assert count(built(StyleGAN2Discriminator, 256, 3, channels=64)) == 24_001_089
 
