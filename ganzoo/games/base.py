@@ -39,7 +39,8 @@ class Game(nn.Module):
     exported. fields: what a batch of data holds. kinds: the data sets it can learn from, most fitting first.
     independent: the fields' rows do not belong together. directions: what --direction may say. examples: how
     many examples from the data a preview shows, 0 where a game makes images from noise; they lie in ``shown``.
-    columns: images in a row of a preview. A game never touches optimizers, devices or files.
+    columns: images in a row of a preview. layout: how its images and weights lie in memory on a CPU; elsewhere
+    they are channels-last. A game never touches optimizers, devices or files.
     """
 
     turns: tuple[Turn, ...]
@@ -50,6 +51,7 @@ class Game(nn.Module):
     directions: tuple[str, ...] = ()
     examples = 0
     columns: int | None = None
+    layout = torch.channels_last
     shown: Batch | None = None
 
     def turns_at(self, step: int) -> Iterator[Turn]:
@@ -115,15 +117,18 @@ def build_network(component: Component, **given: Any) -> nn.Module:
     return network
 
 
-def build_objective(config: Config, discriminator: nn.Module) -> AdversarialObjective:
-    """The configuration's loss, penalties and augmentation for a critic; refuses penalties it makes meaningless."""
+def build_objective(config: Config, discriminator: nn.Module, name: str = "discriminator") -> AdversarialObjective:
+    """The configuration's loss, penalties and augmentation for a critic; refuses penalties it makes meaningless.
+
+    name: the critic's among the networks.
+    """
     penalties = {}
     for component in config.penalties:
         penalty = PENALTIES.create(component.name, component.options)
         if penalty.per_sample and _contains(discriminator, _BatchNorm):
             raise GanzooError(
-                f"penalty '{component.name}' needs each image's own gradient, which batch norm in the discriminator "
-                "mixes over the batch; add -o networks.discriminator.norm=layer"
+                f"penalty '{component.name}' needs each image's own gradient, which batch norm in the {name} "
+                f"mixes over the batch; add -o networks.{name}.norm=layer"
             )
         penalties[component.name.replace("-", "_")] = penalty
     loss = ADVERSARIAL.create(config.loss.name, config.loss.options)

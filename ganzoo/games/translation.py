@@ -19,6 +19,9 @@ class TranslationGame(Game):
     fields = ("images_a", "images_b")
     directions = DIRECTIONS
     examples = 8
+    # A few images against millions of weights: bringing those into the layout of the convolutions' kernels is what
+    # takes time, and takes less from here.
+    layout = torch.contiguous_format
 
     def __init__(self, config: Config):
         super().__init__()
