@@ -18,8 +18,8 @@ from ganzoo.data.loader import Loader
 from ganzoo.data.packed import PackedDataset, write_pack
 from ganzoo.games.base import create_game
 from ganzoo.registry import NETWORKS
-from ganzoo.training.plan import Request, plan
-from ganzoo.training.trainer import Settings, Trainer
+from ganzoo.training.plan import UNBOUNDED, Request, plan
+from ganzoo.training.trainer import Hook, Settings, Trainer
 
 _numbers = count()
 
@@ -67,35 +67,50 @@ def trainer_of_networks(
     return _trainer(config, noise_images(folder, resolution, image_channels))
 
 
+def trainer_of_pairs(
+    variant: str, folder: Path, preset: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> Trainer:
+    """A translating variant's trainer on pairs of noise images packed below ``folder``."""
+    config = resolve(variant, preset=preset, overrides=overrides).config
+    return _trainer(config, noise_images(folder, config.resolution, config.image_channels, 64, panels=2))
+
+
 class OneStep:
-    """A trainer's next step, as a call."""
+    """A trainer's next step, as a call; none of them is the last one, which would be logged."""
 
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
 
     def __call__(self) -> None:
-        self.trainer.run(self.trainer.step + 1, [])
+        self.trainer.interrupted = 0
+        self.trainer.run(UNBOUNDED, [Hook(1, _interrupt, at_end=False)])
 
 
-def noise_images(folder: Path, resolution: int, channels: int, count: int = 4096) -> PackedDataset:
-    """A packed data set of random images."""
-    shape = (count, resolution, resolution, channels)
+def _interrupt(trainer: Trainer) -> None:
+    trainer.interrupted = 1
+
+
+def noise_images(folder: Path, resolution: int, channels: int, count: int = 4096, *, panels: int = 1) -> PackedDataset:
+    """A packed data set of random images, or of pairs of them."""
+    shape = (count, resolution, panels * resolution, channels)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    facts = {"name": "noise", "label": "noise", "family": "noise", "kind": "images", "split": "train", "classes": []}
+    facts = {"name": "noise", "label": "noise", "family": "noise", "split": "train", "classes": []}
+    facts |= {"kind": "images" if panels == 1 else "pairs", "panels": panels}
     target = Path(tempfile.mkdtemp(dir=folder)) / "noise"
     return write_pack(target, [(images, None)], lambda: facts, replace=True)
 
 
-def real_batches(loader: Loader, number: int = 8) -> list[Tensor]:
+def real_batches(loader: Loader, field: str = "images", number: int = 8) -> list[Tensor]:
     """Ready float batches (N, C, H, W), contiguous as torchvision makes them: a peer's data then costs it nothing."""
-    return [loader.batch(i)["images"].contiguous() for i in range(number)]
+    return [loader.batch(i)[field].contiguous() for i in range(number)]
 
 
 def _trainer(config: Config, dataset: PackedDataset) -> Trainer:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     game = create_game(config)
     averaged = create_game(config, networks=game.sampled)
-    loader = Loader(dataset, game.fields, config.schedule.batch_size, device=device, mirror=config.mirror)
+    changes = {"mirror": config.mirror, "jitter": config.jitter, "independent": game.independent}
+    loader = Loader(dataset, game.fields, config.schedule.batch_size, device=device, **changes)
     return Trainer(game, averaged, config, loader, Settings(device=str(device)))
 
 

@@ -41,7 +41,8 @@ class Game(nn.Module):
     independent: the fields' rows do not belong together. directions: what --direction may say. examples: how
     many examples from the data a preview shows, 0 where a game makes images from noise; they lie in ``shown``.
     columns: images in a row of a preview. steps: how many it is played for, for games that have phases; the
-    trainer says it. A game never touches optimizers, devices or files.
+    trainer says it. layout: how its images and weights lie in memory on a CPU; elsewhere they are channels-last.
+    A game never touches optimizers, devices or files.
     """
 
     turns: tuple[Turn, ...]
@@ -53,6 +54,7 @@ class Game(nn.Module):
     directions: tuple[str, ...] = ()
     examples = 0
     columns: int | None = None
+    layout = torch.channels_last
     shown: Batch | None = None
     steps: int = UNBOUNDED
 
@@ -144,7 +146,7 @@ def build_objective(config: Config, discriminator: nn.Module, name: str = "discr
         penalty = PENALTIES.create(component.name, component.options)
         if penalty.per_sample and _contains(discriminator, _BatchNorm):
             raise GanzooError(
-                f"penalty '{component.name}' needs each image's own gradient, which batch norm in the discriminator "
+                f"penalty '{component.name}' needs each image's own gradient, which batch norm in the {name} "
                 f"mixes over the batch; add -o networks.{name}.norm=layer"
             )
         penalties[component.name.replace("-", "_")] = penalty

@@ -57,8 +57,8 @@ class UnpairedGame(TranslationGame):
         for name, component in networks.items():
             self.add_module(name, build_network(component, resolution=size, image_channels=channels))
         if set(DISCRIMINATORS) <= set(networks):
-            self.objective_a = build_objective(config, self.discriminator_a)
-            self.objective_b = build_objective(config, self.discriminator_b)
+            self.objective_a = build_objective(config, self.discriminator_a, "discriminator_a")
+            self.objective_b = build_objective(config, self.discriminator_b, "discriminator_b")
             self.pool_a = ImagePool(pool, (channels, size, size))
             self.pool_b = ImagePool(pool, (channels, size, size))
 

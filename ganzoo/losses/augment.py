@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganzoo import random
 from ganzoo.errors import UnknownName
-from ganzoo.losses.batch import batch_mean, processes
+from ganzoo.losses.batch import batch_mean, world_size
 from ganzoo.losses.pixels import gathered, offsets
 from ganzoo.nets.layers import Filter
 from ganzoo.registry import AUGMENTS
@@ -152,7 +152,7 @@ class AdaptiveAugment(Augment):
     def observe(self, real_accuracy: Tensor, images: int) -> None:
         if not self.speed:
             return
-        images *= processes()
+        images *= world_size()
         self.signs += images * (2 * batch_mean(real_accuracy) - 1)
         self.judged += images
         # Without a question to the device: nothing moves until enough images were judged.

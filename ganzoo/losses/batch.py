@@ -20,29 +20,38 @@ def batch_std(x: Tensor) -> Tensor:
     return _average((x - mean).square().mean()).sqrt()
 
 
-def processes() -> int:
+def rank() -> int:
+    """Which of the processes that share the batch this one is."""
+    return dist.get_rank() if _joined() else 0
+
+
+def world_size() -> int:
     """How many processes share the batch."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if _joined() else 1
 
 
 def everyones(x: Tensor) -> Tensor:
     """The rows of every process's ``x``, in the order of the global batch; without gradients."""
-    if processes() == 1:
+    if world_size() == 1:
         return x
-    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(processes())]
+    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(world_size())]
     dist.all_gather(parts, x.contiguous())
     return torch.cat(parts)
 
 
 def own(rows: Tensor) -> Tensor:
     """This process's rows of what :func:`everyones` gave."""
-    return rows if processes() == 1 else rows.chunk(processes())[dist.get_rank()]
+    return rows if world_size() == 1 else rows.chunk(world_size())[rank()]
+
+
+def _joined() -> bool:
+    return dist.is_available() and dist.is_initialized()
 
 
 def _average(value: Tensor) -> Tensor:
-    if processes() == 1:
+    if world_size() == 1:
         return value
-    return _Sum.apply(value) / processes()
+    return _Sum.apply(value) / world_size()
 
 
 class _Sum(torch.autograd.Function):

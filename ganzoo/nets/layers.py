@@ -40,7 +40,7 @@ def norm2d(name: str, channels: int, num_classes: int = 0) -> nn.Module:
     if name == "layer":
         return nn.GroupNorm(1, channels)
     if name == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
+        return nn.GroupNorm(channels, channels)  # a group a channel; see ShiftedInstanceNorm2d
     if name == "none":
         return nn.Identity()
     raise GanzooError(f"unknown norm '{name}'; known: {', '.join(NORMS)}")
@@ -84,15 +84,18 @@ class VectorBatchNorm2d(nn.Module):
 
 
 class ShiftedInstanceNorm2d(nn.Module):
-    """Instance norm with the bias of the convolution before it added afterwards, since the norm would cancel it."""
+    """Instance norm with the bias of the convolution before it added afterwards, since the norm would cancel it.
+
+    As a group norm, which is several times faster on CPUs; and torch 2.14's instance norm answers a channels-last
+    gradient of a single image with a wrong one.
+    """
 
     def __init__(self, channels: int):
         super().__init__()
-        self.norm = nn.InstanceNorm2d(channels)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x) + _as_map(self.bias)
+        return F.group_norm(x, len(self.bias), None, self.bias)
 
 
 def translation_norm(name: str, channels: int) -> nn.Module:
@@ -242,6 +245,12 @@ class UpConv2d(nn.Conv2d):
 def flatten(x: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, H·W·C): without copying, where the map is channels-last in memory."""
     return x.permute(0, 2, 3, 1).flatten(1)
+
+
+def memory_format(x: Tensor) -> torch.memory_format:
+    """How a map lies in memory: channels-last or contiguous."""
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def spectral(module: nn.Module, on: bool = True) -> nn.Module:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, initialise_normal, translation_norm
+from ganzoo.nets.layers import Dropout, initialise_normal, memory_format, translation_norm
 from ganzoo.registry import NETWORKS
 
 
@@ -55,7 +55,9 @@ class ResNetTranslationGenerator(nn.Module):
         initialise_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.to_image(self.layers(x)))
+        # The last convolution is nearly twice as fast on channels-last maps, whatever the others have.
+        images = torch.tanh(self.to_image(self.layers(x).contiguous(memory_format=torch.channels_last)))
+        return images.contiguous(memory_format=memory_format(x))
 
 
 class Residual(nn.Module):

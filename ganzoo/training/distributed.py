@@ -14,13 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-
-def rank() -> int:
-    return dist.get_rank() if dist.is_initialized() else 0
-
-
-def world_size() -> int:
-    return dist.get_world_size() if dist.is_initialized() else 1
+from ganzoo.losses.batch import rank as rank
+from ganzoo.losses.batch import world_size as world_size
 
 
 @contextmanager

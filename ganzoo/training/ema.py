@@ -10,8 +10,8 @@ class EMA:
     """Exponential moving average of ``source``'s weights and running statistics, kept in ``target``.
 
     The decay ramps up as min(decay, (1 + t) / (10 + t)): a constant one from the first step would keep the
-    initial weights for most of a short run. Decay 0 keeps a plain copy. Buffers that are not running
-    statistics (counters, power-iteration vectors) are copied.
+    initial weights for most of a short run. With decay 0 ``target`` shares ``source``'s memory. Buffers that are
+    not running statistics (counters, power-iteration vectors) are copied.
     """
 
     def __init__(self, source: nn.Module, target: nn.Module, decay: float, *, ramp: bool = True):
@@ -19,15 +19,24 @@ class EMA:
         target.load_state_dict({key: source.state_dict()[key] for key in target.state_dict()})
         target.requires_grad_(False).eval()
         self._tensors = self._pair()
+        if not decay:
+            self._share()
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the source's state after ``step`` steps."""
+        if not self.decay:
+            return
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
         averaged, current, copied, fresh = self._tensors
         torch._foreach_lerp_(averaged, current, 1 - decay)
         if copied:
             torch._foreach_copy_(copied, fresh)
+
+    def _share(self) -> None:
+        originals = {**dict(self.source.named_parameters()), **dict(self.source.named_buffers())}
+        for name, value in [*self.target.named_parameters(), *self.target.named_buffers()]:
+            value.data = originals[name].data
 
     def _pair(self) -> tuple[list, list, list, list]:
         source, averaged, current, copied, fresh = self.source.state_dict(), [], [], [], []

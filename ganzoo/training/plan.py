@@ -97,8 +97,8 @@ def plan(request: Request) -> Plan:
         "overrides": request.values(),
     }
     config = resolve(request.variant, **merged).config
-    if request.direction and not GAMES.get(config.game.name).directions:
-        raise GanzooError(f"{config.name} does not translate between two sides; leave --direction out")
+    if config.direction and not GAMES.get(config.game.name).directions:
+        raise GanzooError(f"{config.name} does not translate between two sides; leave the direction out")
     channels = config.image_channels if "image_channels" in request.values() else None
     with distributed.first_process_first():
         dataset = open_data(request, config, channels=channels)

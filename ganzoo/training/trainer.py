@@ -54,8 +54,9 @@ class Trainer:
     def __init__(self, game: Game, averaged: Game, config: Config, loader: Loader, settings: Settings):
         self.config, self.loader, self.settings = config, loader, settings
         self.device = torch.device(settings.device)
-        self.game = game.to(self.device).to(memory_format=torch.channels_last).train()
-        self.averaged = averaged.to(self.device).to(memory_format=torch.channels_last)
+        self.layout = game.layout if self.device.type == "cpu" else torch.channels_last
+        self.game = game.to(self.device).to(memory_format=self.layout).train()
+        self.averaged = averaged.to(self.device).to(memory_format=self.layout)
         self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
         self.step, self.interrupted, self._last = 0, 0, 0
         self.players = {turn.player: self._parameters(turn) for turn in game.turns}
@@ -67,6 +68,7 @@ class Trainer:
         self.batches_per_step = max(turn.repeat for turn in game.turns)
         self.log: dict[str, Tensor] = {}
         self._batch: tuple[Any, Batch] = (None, {})
+        self._made: dict[Any, Batch] = {}
         self._first_bad_step = torch.full((), NEVER, device=self.device)
         if settings.compile:
             random.keep_out_of_graphs()
@@ -96,6 +98,8 @@ class Trainer:
             loss = torch.stack(list(terms.values())).sum()
             self.scaler.scale(loss / self.settings.accumulate).backward()
             self._note(turn, terms, loss.detach())
+            if set(turn.networks) & set(self.game.sampled):
+                self._keep(part)
         distributed.average_gradients(parameters)
         self._apply(turn.player, optimizer, parameters)
 
@@ -125,7 +129,11 @@ class Trainer:
         """This process's rows of one of a step's batches: a function of the seed and its arguments."""
         stream = self._stream(f"{number}/data", part, step)
         with random.drawing_from(stream):
-            return self.loader.batch(step * self.batches_per_step + number, stream.offset, stream.rows)
+            batch = self.loader.batch(step * self.batches_per_step + number, stream.offset, stream.rows)
+        return {
+            field: values.contiguous(memory_format=self.layout) if values.ndim == 4 else values
+            for field, values in batch.items()
+        }
 
     def measure(self) -> dict[str, float]:
         """The last step's terms, readings and health as numbers, averaged over the processes."""
@@ -156,11 +164,20 @@ class Trainer:
         key = (self.step, number, part)
         if self._batch[0] != key:
             self._batch = (None, {})  # free the last one's activations first
-            batch = self.batch(self.step, number, part) | {"progress": self.step / self.config.schedule.steps}
-            wanted = torch.set_grad_enabled(self._trains_samplers(number))
-            with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
-                self._batch = key, self.game.prepare(batch)
+            self._batch = key, self._made.get(key) or self._prepare(number, part)
         return self._batch[1]
+
+    def _prepare(self, number: int, part: int) -> Batch:
+        batch = self.batch(self.step, number, part) | {"progress": self.step / self.config.schedule.steps}
+        wanted = torch.set_grad_enabled(self._trains_samplers(number))
+        with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
+            return self.game.prepare(batch)
+
+    def _keep(self, part: int) -> None:
+        """Hold on to a piece without its activations: players after the samplers see what those made before moving."""
+        key, batch = self._batch
+        held = {name: value.detach() if isinstance(value, Tensor) else value for name, value in batch.items()}
+        self._made = (self._made if part else {}) | {key: held}
 
     def _trains_samplers(self, number: int) -> bool:
         """Whether a player of the image-making networks uses a step's batch ``number``."""

@@ -20,7 +20,27 @@ from ganzoo.nets.layers import (
     depth,
     norm2d,
     spectral,
+    translation_norm,
 )
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("norm", ["instance", "shifted"])
+def test_instance_norms_and_their_gradients_are_what_a_hand_computes(norm, n, layout):
+    """Torch 2.14's own is wrong for a single image whose gradient arrives channels-last."""
+    layer = translation_norm(norm, 4).double()
+    x = torch.randn(n, 4, 5, 6).double().to(memory_format=layout).requires_grad_()
+    with torch.no_grad():
+        layer.bias.normal_()
+    scale = getattr(layer, "weight", torch.ones(4))[:, None, None]
+    by_hand = (x - x.mean((2, 3), keepdim=True)) / (x.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    expected, found = scale * by_hand + layer.bias[:, None, None], layer(x)
+    torch.testing.assert_close(found, expected)
+    gradient = torch.randn(n, 4, 5, 6).double().to(memory_format=torch.channels_last)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, x, gradient)[0], torch.autograd.grad(expected, x, gradient)[0]
+    )
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,21 @@ def test_logs_speak_of_the_global_batch(ranks, alone):
 
 # Left out: spectral norm iterates once per pass, DRAGAN's noise is as wide as the piece's data are, and
 # the relativistic average is refused.
-EXACT = ["acgan", "both enlarge", "cgan", "clipped", "dcgan", "gan", "lsgan", "paired", "repeated", "wgan", "wgan-gp"]
+EXACT = [
+    "acgan",
+    "both enlarge",
+    "cgan",
+    "clipped",
+    "cyclegan",
+    "dcgan",
+    "full pool",
+    "gan",
+    "lsgan",
+    "paired",
+    "pix2pix",
+    "repeated",
+]
+EXACT += ["wgan", "wgan-gp"]
 
 
 @pytest.mark.parametrize("case", EXACT)

@@ -6,7 +6,18 @@ import math
 
 import pytest
 import torch
-from tiny import VARIANTS, averaged_weights, configure, gradients, made, parameters, same, trainer_for, weights
+from tiny import (
+    TRANSLATING,
+    VARIANTS,
+    averaged_weights,
+    configure,
+    gradients,
+    made,
+    parameters,
+    same,
+    trainer_for,
+    weights,
+)
 from torch import nn
 
 from ganzoo.config import Schedule
@@ -71,6 +82,7 @@ def test_no_average_is_a_plain_copy():
     wander(source)
     ema.update(1)
     assert same(source.state_dict(), target.state_dict())
+    assert target[0].weight.data_ptr() == source[0].weight.data_ptr() and not target[0].weight.requires_grad
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -289,6 +301,16 @@ def test_images_and_networks_are_channels_last():
     assert trainer._batch[1]["images"].is_contiguous(memory_format=torch.channels_last)
     convolutions = [m.weight for m in trainer.game.modules() if isinstance(m, nn.Conv2d)]
     assert convolutions and all(w.is_contiguous(memory_format=torch.channels_last) for w in convolutions)
+
+
+@pytest.mark.parametrize("variant", TRANSLATING)
+def test_between_images_they_are_contiguous_on_a_cpu(variant):
+    trainer = trainer_for(configure(variant, image_channels=3))
+    trainer.run(1, [])
+    batch = trainer._batch[1]
+    tensors = [value for value in batch.values() if value is not None] + list(trainer.game.parameters())
+    assert "fake" in batch or "fake_a" in batch
+    assert all(value.is_contiguous() for value in tensors)
 
 
 @pytest.mark.slow
