@@ -353,3 +353,16 @@ def test_samples_that_cannot_be_written_do_not_end_a_run(train, monkeypatch, cap
     run = train("gan", steps=4)
     assert (run / "model" / "model.safetensors").is_file()
     assert capsys.readouterr().err.count("samples cannot be written (no space left)") == 1
+
+
+def test_evaluations_spread_over_whatever_length_a_run_gets():
+    from ganzoo.config import resolve
+    from ganzoo.training.plan import with_steps
+
+    asked = resolve("gan", overrides={"schedule.evaluations": 4})
+    assert [with_steps(asked, steps).config.schedule.eval_every for steps in (103, 2, UNBOUNDED)] == [
+        25,
+        1,
+        UNBOUNDED // 4,
+    ]
+    assert with_steps(resolve("gan"), 103).config.schedule.eval_every is None
