@@ -381,3 +381,16 @@ def test_files_that_are_no_variant_are_refused(cli, tmp_path):
     for file, sentence in (("nowhere.yaml", "there is no file"), ("list.yaml", "must hold a mapping")):
         for arguments in (["train", tmp_path / file, "--dataset", "mnist-10k"], ["info", tmp_path / file]):
             assert sentence in cli(*arguments).sentence()
+
+
+def test_evaluations_spread_over_whatever_length_a_run_gets():
+    from ganzoo.config import resolve
+    from ganzoo.training.plan import with_steps
+
+    asked = resolve("gan", overrides={"schedule.evaluations": 4})
+    assert [with_steps(asked, steps).config.schedule.eval_every for steps in (103, 2, UNBOUNDED)] == [
+        25,
+        1,
+        UNBOUNDED // 4,
+    ]
+    assert with_steps(resolve("gan"), 103).config.schedule.eval_every is None
