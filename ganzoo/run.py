@@ -52,6 +52,7 @@ def train(
     stop_at: int | None = None,
     batch_size: int | None = None,
     resolution: int | None = None,
+    width: int | None = None,
     device: str = "auto",
     precision: str | None = None,
     compile: bool = False,
@@ -70,14 +71,14 @@ def train(
     """Train a variant on a data set and return the run's folder, which :func:`ganzoo.load` reads.
 
     dataset: a name or a path. steps: the total, also when resuming; minutes instead fixes the total from a
-    measured rate. stop_at: leave a resumable run early, its schedules still spanning ``steps``. overrides:
-    configuration values by dotted key. hooks: further actions between steps; they see the trainer and must
-    not change it. On resuming, all but ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out
-    or be as they were. Raises GanzooError for anything that cannot be done, Diverged if a loss stops being
-    finite, Interrupted after a signal.
+    measured rate. stop_at: leave a resumable run early, its schedules still spanning ``steps``. width: of images
+    that are not square, for games between images. overrides: configuration values by dotted key. hooks: further
+    actions between steps; they see the trainer and must not change it. On resuming, all but ``steps``, ``stop_at``,
+    ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError for anything that cannot be
+    done, Diverged if a loss stops being finite, Interrupted after a signal.
     """
     request = Request(
-        variant, str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, seed,
+        variant, str(dataset) if dataset else None, preset, steps, minutes, batch_size, resolution, width, seed,
         precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
     )  # fmt: skip
     with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():
@@ -310,7 +311,7 @@ class Session:
     def _title(self) -> str:
         data, config = self.plan.dataset, self.trainer.config
         begun = f" from step {self.trainer.step}" if self.trainer.step else ""
-        size = f"{config.resolution}×{config.resolution}×{config.image_channels}"
+        size = "×".join(map(str, (*config.size, config.image_channels)))
         return f"{config.name} on {data.label} ({data.count} images, {size}) on {self.trainer.device}{begun}"
 
 

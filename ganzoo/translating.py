@@ -31,12 +31,12 @@ def translate_files(
 ) -> Path:
     """Write the translation of each image file, or of those in folders, as ``<name>.png`` into a new folder.
 
-    Images of a size that the generator takes keep it; others are brought to the model's resolution by ``fit``
-    (crop, pad, stretch), all of them to ``resolution`` if it is given. compare: input and output side by side.
+    Images of a size that the generator takes keep it; others are brought to the model's own by ``fit`` (crop, pad,
+    stretch), all of them to a square of ``resolution`` if it is given. compare: input and output side by side.
     """
     files = list(_files(sources))
     # Before any image is read: a model that does not translate says so.
-    model.translate(torch.zeros(1, model.config.image_channels, *[model.config.resolution] * 2), direction=direction)
+    model.translate(torch.zeros(1, model.config.image_channels, *model.config.size), direction=direction)
     with new_folder(out) as folder:
         for name, file in zip(_names(files), files, strict=True):
             given = _opened(model, file, resolution, fit)
@@ -82,4 +82,4 @@ def _size(model: Model, image: Image.Image, resolution: int | None) -> tuple[int
     game = model.game
     if resolution is None and isinstance(game, TranslationGame) and game.admits(image.height, image.width):
         return image.height, image.width
-    return (resolution or model.config.resolution,) * 2
+    return (resolution, resolution) if resolution else model.config.size

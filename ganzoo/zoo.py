@@ -162,7 +162,7 @@ class Model:
 
     def __repr__(self) -> str:
         kind = f"{len(self.classes)} classes" if self.classes else "unconditional"
-        size = f"{self.config.resolution}×{self.config.resolution}×{self.config.image_channels}"
+        size = "×".join(map(str, (*self.config.size, self.config.image_channels)))
         return f"Model({self.config.name}, {size}, {kind})"
 
     def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:

@@ -76,7 +76,7 @@ class Images:
 def images_for(config: Config, count: int = 40) -> Images:
     """Random images and labels that fit a configuration."""
     random = torch.Generator().manual_seed(0)
-    shape = (count, config.resolution, config.resolution, config.image_channels)
+    shape = (count, *config.size, config.image_channels)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=random)
     return Images(pixels, torch.randint(0, max(len(config.classes), 1), (count,), generator=random))
 
@@ -111,7 +111,7 @@ def made(game: Game, n: int, *, seed: int = 0, start: int = 0) -> Tensor:
     if not game.directions:
         return game.sample(n, seed=seed, start=start)
     random = torch.Generator().manual_seed(0)
-    given = torch.rand(start + n, game.channels, game.resolution, game.resolution, generator=random)[start:]
+    given = torch.rand(start + n, game.channels, *game.size, generator=random)[start:]
     return game.translate(2 * given - 1, seed=seed, start=start)
 
 

@@ -33,7 +33,8 @@ CHUNK_BYTES = 16 << 20
 class Request:
     """The geometry asked for; None leaves it to the data (to default_resolution, where sizes differ).
 
-    kinds: what the images may be read as, most wanted first; empty takes what they look like.
+    kinds: what the images may be read as, most wanted first; empty takes what they look like. width: of images
+    that shall not be square.
     """
 
     resolution: int | None = None
@@ -41,9 +42,10 @@ class Request:
     fit: str = "crop"
     default_resolution: int | None = None
     kinds: tuple[str, ...] = ()
+    width: int | None = None
 
     def __post_init__(self) -> None:
-        for size in (self.resolution, self.default_resolution):
+        for size in (self.resolution, self.default_resolution, self.width):
             if size is not None and not 1 <= size <= MAX_RESOLUTION:
                 raise GanzooError(f"resolution {size} is not between 1 and {MAX_RESOLUTION}")
         if self.channels not in (None, 1, 3):
@@ -164,8 +166,14 @@ def _geometry(path: Path, native: dict[str, Any], request: Request, panels: int)
             f"the images of {path} are not all of one square size; choose one with --resolution, "
             "e.g. --resolution 64 (--fit crop|pad|stretch says how they are made square)"
         )
-    fit = "crop" if native["square"] else request.fit
-    return Geometry(size, size, request.channels or native["channels"], fit, panels)
+    width = request.width or size
+    fit = "crop" if _same_shape(native, size, width) else request.fit
+    return Geometry(size, width, request.channels or native["channels"], fit, panels)
+
+
+def _same_shape(native: dict[str, Any], height: int, width: int) -> bool:
+    """Whether all images need resizing only."""
+    return bool(native["square"]) and height == width
 
 
 def _pack(
@@ -203,7 +211,7 @@ def _pack(
 
 def _folder(about: dict[str, Any], split: Split, geometry: Geometry) -> Path:
     home = about["label"] if about["registered"] else f"{about['label']}-{about['source']['signature'][:8]}"
-    fit = "" if about["native"]["square"] else f"-{geometry.fit}"
+    fit = "" if _same_shape(about["native"], geometry.height, geometry.width) else f"-{geometry.fit}"
     kind = "" if split.kind == "images" else f"{split.kind}-"
     size = f"{geometry.height}x{geometry.width}x{geometry.channels}"
     return store.datasets_folder() / home / f"{kind}{split.name}-{size}{fit}"
@@ -247,8 +255,9 @@ def _transform(native: dict[str, Any], geometry: Geometry) -> str:
     size = f"{geometry.height}x{geometry.width}"
     steps = []
     if native["size"] != [geometry.height, geometry.width]:
-        fits = {"crop": "centre square kept", "pad": "padded with black", "stretch": "stretched"}
-        steps += [] if native["square"] else [fits[geometry.fit]]
+        centre = "centre square kept" if geometry.height == geometry.width else "centre kept"
+        fits = {"crop": centre, "pad": "padded with black", "stretch": "stretched"}
+        steps += [] if _same_shape(native, geometry.height, geometry.width) else [fits[geometry.fit]]
         steps.append(f"resized to {size} (Lanczos)")
     if native["channels"] > geometry.channels:
         steps.append("colour to gray (ITU-R 601 luma)")

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import random
-from ganzoo.config import Config
+from ganzoo.config import Component, Config
 from ganzoo.errors import GanzooError
-from ganzoo.games.base import Batch, Game
+from ganzoo.games.base import Batch, Game, build_network
 
 DIRECTIONS = ("AtoB", "BtoA")
 
@@ -27,7 +27,7 @@ class TranslationGame(Game):
         super().__init__()
         if config.direction is None:
             raise GanzooError(f"{config.name}: 'direction' is missing; give -o direction=AtoB or BtoA")
-        self.direction, self.channels, self.resolution = config.direction, config.image_channels, config.resolution
+        self.direction, self.channels, self.size = config.direction, config.image_channels, config.size
 
     def translator(self, direction: str) -> nn.Module:
         """The network that translates in a direction; raises GanzooError if there is none."""
@@ -54,6 +54,17 @@ class TranslationGame(Game):
         """Whether its generators take images of a size."""
         multiple = getattr(self.translator(self.direction), "multiple", 1)
         return height % multiple == 0 == width % multiple
+
+    def build_translator(self, component: Component) -> nn.Module:
+        """A generator for the game's images; raises GanzooError if it does not take their size."""
+        generator = build_network(component, resolution=min(self.size), image_channels=self.channels)
+        multiple = getattr(generator, "multiple", 1)
+        if any(side % multiple for side in self.size):
+            raise GanzooError(
+                f"{component.name} takes sides that are multiples of {multiple} here, which {self.size[0]} high and "
+                f"{self.size[1]} wide are not; change --resolution or --width, or give a U-Net a smaller depth"
+            )
+        return generator
 
     def _refuse(self, images: Tensor, generator: nn.Module) -> None:
         if images.ndim != 4 or images.shape[1] != self.channels:

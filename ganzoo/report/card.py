@@ -37,7 +37,7 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         label_option=f", label={json.dumps(label)}" if label else "",
         label_flag=f" --label {shlex.quote(label)}" if label else "",
         translates=config.direction is not None,
-        shape=(16, config.image_channels, config.resolution, config.resolution),
+        shape=(16, config.image_channels, *config.size),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
         command=run.get("command", ""),
@@ -73,7 +73,7 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
     source = " ".join(str(part) for part in (paper.authors, paper.year) if part) or paper.url
     does = f"translator ({config.direction})" if config.direction else "generator"
     return (
-        f"A {'class-conditional ' if config.conditional else ''}{does} of {config.resolution} × {config.resolution} "
+        f"A {'class-conditional ' if config.conditional else ''}{does} of {_size(config)} "
         f"{kind} images, trained on {_data_name(data)}. The method is {config.title} "
         f"([{source}]({paper.url}){f', {paper.section}' if paper.section else ''}); in ganzoo it is called "
         f"`{config.name}`."
@@ -141,10 +141,13 @@ def _score(score: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _size(config: Config) -> str:
+    return " × ".join(map(str, config.size))
+
+
 def _limits(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
     data, steps = facts.get("data") or {}, facts.get("steps", config.schedule.steps)
-    size = f"{config.resolution} × {config.resolution}"
-    yield f"It makes images of {size} pixels of the kind it was trained on, nothing else."
+    yield f"It makes images of {_size(config)} pixels of the kind it was trained on, nothing else."
     if run.get("preset"):
         yield f"The `{run['preset']}` preset, by which it was trained, is smaller and shorter than the paper's setting."
     if steps < config.schedule.steps:

@@ -35,6 +35,7 @@ class Request:
     minutes: float | None = None
     batch_size: int | None = None
     resolution: int | None = None
+    width: int | None = None
     seed: int | None = None
     precision: str | None = None
     accumulate: int | None = None
@@ -50,6 +51,7 @@ class Request:
             "schedule.steps": self.steps,
             "schedule.batch_size": self.batch_size,
             "resolution": self.resolution,
+            "width": self.width,
             "direction": self.direction,
         }
         given = {key: value for key, value in named.items() if value is not None}
@@ -92,6 +94,8 @@ def plan(request: Request) -> Plan:
     config = resolve(request.variant, **merged).config
     if config.direction and not GAMES.get(config.game.name).directions:
         raise GanzooError(f"{config.name} does not translate between two sides; leave the direction out")
+    if config.width and not GAMES.get(config.game.name).directions:
+        raise GanzooError(f"{config.name} makes square images; leave the width out")
     channels = config.image_channels if "image_channels" in request.values() else None
     with distributed.first_process_first():
         dataset = open_data(request, config, channels=channels)
@@ -108,6 +112,7 @@ def open_data(request: Request, config: Config, *, channels: int | None, split: 
     return open_dataset(
         request.dataset or "",
         resolution=config.resolution,
+        width=config.width,
         channels=channels,
         fit=request.fit or "crop",
         split=split,
