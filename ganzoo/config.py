@@ -98,6 +98,7 @@ class Schedule(Strict):
 class Config(Strict):
     """A variant merged with everything that decides what is built and how it trains.
 
+    resolution: height of the images, and their width, unless ``width`` says otherwise in games between images.
     mirror: flip half of the images. jitter: enlarge images by this factor and cut the old size out at random.
     direction: from which side of its data a game translates to which; None for games that do not translate.
     captions: examples of the texts a model draws, the data's longest among them.
@@ -116,6 +117,7 @@ class Config(Strict):
     optimizers: dict[str, Optimizer]
     schedule: Schedule
     resolution: int = Field(gt=0)
+    width: int | None = Field(None, gt=0)
     image_channels: int = Field(3, ge=1, le=4)
     classes: list[str] = []
     captions: list[str] = []
@@ -123,6 +125,11 @@ class Config(Strict):
     jitter: float = Field(1.0, ge=1, le=2)
     direction: Literal["AtoB", "BtoA"] | None = None
     deviations: list[str] = []
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.resolution, self.width or self.resolution
 
     @property
     def num_classes(self) -> int:

@@ -52,6 +52,7 @@ def train(
     stop_at: int | None = None,
     batch_size: int | None = None,
     resolution: int | None = None,
+    width: int | None = None,
     device: str = "auto",
     precision: str | None = None,
     compile: bool = False,
@@ -73,15 +74,15 @@ def train(
     variant: a name, the path of a YAML file, or a mapping such as those files hold. dataset: a name or a path.
     steps: the total, also when resuming; minutes instead fixes the total from a measured rate, cpu_minutes
     likewise from the processor's time. stop_at: leave a resumable run early, its schedules still spanning
-    ``steps``. overrides: configuration values by dotted key. eval_every: score it by FID every so many steps and
-    keep the best model in ``model-best/``. hooks: further actions between steps; they see the trainer and must
-    not change it. On resuming, all but ``steps``, ``stop_at``, ``device`` and ``compile`` must be left out or be
-    as they were. Raises GanzooError for anything that cannot be done, Diverged if a loss stops being finite,
-    Interrupted after a signal.
+    ``steps``. width: of images that are not square, for games between images. overrides: configuration values by
+    dotted key. eval_every: score it by FID every so many steps and keep the best model in ``model-best/``. hooks:
+    further actions between steps; they see the trainer and must not change it. On resuming, all but ``steps``,
+    ``stop_at``, ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError for anything
+    that cannot be done, Diverged if a loss stops being finite, Interrupted after a signal.
     """
     request = Request(
         str(variant) if isinstance(variant, Path) else variant,
-        str(dataset) if dataset else None, preset, steps, minutes, cpu_minutes, batch_size, resolution,
+        str(dataset) if dataset else None, preset, steps, minutes, cpu_minutes, batch_size, resolution, width,
         seed, precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
         eval_every,
     )  # fmt: skip
@@ -331,7 +332,7 @@ class Session:
     def _title(self) -> str:
         data, config = self.plan.dataset, self.trainer.config
         begun = f" from step {self.trainer.step}" if self.trainer.step else ""
-        size = f"{config.resolution}×{config.resolution}×{config.image_channels}"
+        size = "×".join(map(str, (*config.size, config.image_channels)))
         return f"{config.name} on {data.label} ({data.count} images, {size}) on {self.trainer.device}{begun}"
 
 

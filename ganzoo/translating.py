@@ -31,12 +31,12 @@ def translate_files(
 ) -> Path:
     """Write the translation of each image file, or of those in folders, as ``<name>.png`` into a new folder.
 
-    Images of a size that the generator takes keep it; others are brought to the model's resolution by ``fit``
-    (crop, pad, stretch), all of them to ``resolution`` if it is given. compare: input and output side by side.
+    Images of a size that the generator takes keep it; others are brought to the model's own by ``fit`` (crop, pad,
+    stretch), all of them to a square of ``resolution`` if it is given. compare: input and output side by side.
     """
     files, game = list(image_files(sources)), model.game
     # Before any image is read: a model that does not translate says so.
-    model.translate(torch.zeros(1, model.config.image_channels, *[_usual_side(model)] * 2), direction=direction)
+    model.translate(torch.zeros(1, model.config.image_channels, *_usual_size(model)), direction=direction)
     assert isinstance(game, ImageToImageGame)
     with new_folder(out) as folder:
         for name, file in zip(png_names(files), files, strict=True):
@@ -85,9 +85,10 @@ def _size(model: Model, image: Image.Image, resolution: int | None) -> tuple[int
     game = model.game
     if resolution is None and isinstance(game, ImageToImageGame) and game.admits(image.height, image.width):
         return image.height, image.width
-    return (resolution or _usual_side(model),) * 2
+    return (resolution, resolution) if resolution else _usual_size(model)
 
 
-def _usual_side(model: Model) -> int:
-    """The side of the images it was trained to translate."""
-    return model.config.resolution // getattr(model.game, "scale", 1)
+def _usual_size(model: Model) -> tuple[int, int]:
+    """Height and width of the images it was trained to translate."""
+    height, width = (side // getattr(model.game, "scale", 1) for side in model.config.size)
+    return height, width

@@ -210,7 +210,7 @@ class Model:
 
     def __repr__(self) -> str:
         kind = f"{len(self.classes)} classes" if self.classes else "texts" if self.reads else "unconditional"
-        size = f"{self.config.resolution}×{self.config.resolution}×{self.config.image_channels}"
+        size = "×".join(map(str, (*self.config.size, self.config.image_channels)))
         return f"Model({self.config.name}, {size}, {kind})"
 
     def _conditions(

@@ -110,7 +110,7 @@ class Images:
 def images_for(config: Config, count: int = 40) -> Images:
     """Random images and labels that fit a configuration."""
     random = torch.Generator().manual_seed(0)
-    shape = (count, config.resolution, config.resolution, config.image_channels)
+    shape = (count, *config.size, config.image_channels)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=random)
     return Images(pixels, torch.randint(0, max(len(config.classes), 1), (count,), generator=random))
 
@@ -155,8 +155,8 @@ def made(game: Game, n: int, *, seed: int = 0, start: int = 0) -> Tensor:
     """Images of any game: samples, or translations of images that are always the same."""
     if not isinstance(game, ImageToImageGame):
         return game.sample(n, seed=seed, start=start)
-    random, side = torch.Generator().manual_seed(0), game.resolution // game.scale
-    given = torch.rand(start + n, game.channels, side, side, generator=random)[start:]
+    random, size = torch.Generator().manual_seed(0), [side // game.scale for side in game.size]
+    given = torch.rand(start + n, game.channels, *size, generator=random)[start:]
     return game.translate(2 * given - 1, seed=seed, start=start)
 
 

@@ -17,6 +17,7 @@ import click
 @click.option("--stop-at", type=click.IntRange(1), metavar="STEP", help="Leave a resumable run early.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images in a global batch.")
 @click.option("--resolution", type=click.IntRange(1), help="Image side in pixels.")
+@click.option("--width", type=click.IntRange(1), help="Between images: their width, where --resolution is the height.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="fp32 if left out.")
 @click.option("--compile", is_flag=True, help="torch.compile the networks' forward passes.")
@@ -26,7 +27,7 @@ import click
 @click.option(
     "--fit",
     type=click.Choice(["crop", "pad", "stretch", "tile"]),
-    help="How other sizes become squares: crop if left out, tile (cut without scaling) for super-resolution.",
+    help="How other shapes are made to fit: crop if left out, tile (cut without scaling) for super-resolution.",
 )
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="From which side of the data to which.")
 @click.option("--eval-every", type=click.IntRange(1), metavar="STEPS", help="Score it by FID and keep the best model.")

@@ -40,7 +40,8 @@ CHUNK_BYTES = 16 << 20
 class Request:
     """The geometry asked for; None leaves it to the data (to default_resolution, where sizes differ).
 
-    kinds: what the images may be read as, most wanted first; empty takes what they look like.
+    kinds: what the images may be read as, most wanted first; empty takes what they look like. width: of images
+    that shall not be square.
     """
 
     resolution: int | None = None
@@ -48,9 +49,10 @@ class Request:
     fit: str = "crop"
     default_resolution: int | None = None
     kinds: tuple[str, ...] = ()
+    width: int | None = None
 
     def __post_init__(self) -> None:
-        for size in (self.resolution, self.default_resolution):
+        for size in (self.resolution, self.default_resolution, self.width):
             if size is not None and not 1 <= size <= MAX_RESOLUTION:
                 raise GanzooError(f"resolution {size} is not between 1 and {MAX_RESOLUTION}")
         if self.channels not in (None, 1, 3):
@@ -171,19 +173,25 @@ def _geometry(path: Path, native: dict[str, Any], request: Request, panels: int)
             f"the images of {path} are not all of one square size; choose one with --resolution, "
             "e.g. --resolution 64 (--fit crop|pad|stretch says how they are made square)"
         )
-    fit = _fit(path, native, request.fit, size, panels)
-    return Geometry(size, size, request.channels or native["channels"], fit, panels)
+    width = request.width or size
+    fit = _fit(path, native, request.fit, (size, width), panels)
+    return Geometry(size, width, request.channels or native["channels"], fit, panels)
 
 
-def _fit(path: Path, native: dict[str, Any], fit: str, size: int, panels: int) -> str:
+def _same_shape(native: dict[str, Any], height: int, width: int) -> bool:
+    """Whether all images need resizing only."""
+    return bool(native["square"]) and height == width
+
+
+def _fit(path: Path, native: dict[str, Any], fit: str, size: tuple[int, int], panels: int) -> str:
     """The fit asked for, or crop where it makes no difference."""
-    if fit != "tile" or native["size"] == [size, size]:
-        return "crop" if native["square"] else fit
+    if fit != "tile" or native["size"] == [*size]:
+        return "crop" if _same_shape(native, *size) else fit
     if panels > 1:
         raise GanzooError(f"{path} holds pairs, which cannot be cut into tiles; give --fit crop, pad or stretch")
-    if native["size"] and min(native["size"]) < size:
+    if native["size"] and any(have < want for have, want in zip(native["size"], size, strict=True)):
         raise GanzooError(
-            f"the images of {path} are smaller than a tile of {size}x{size}; give a smaller --resolution, "
+            f"the images of {path} are smaller than a tile of {size[1]}x{size[0]}; give a smaller --resolution, "
             "or --fit crop to enlarge them"
         )
     return fit
@@ -224,7 +232,8 @@ def _pack(
 
 def _folder(about: dict[str, Any], split: Split, geometry: Geometry) -> Path:
     home = about["label"] if about["registered"] else f"{about['label']}-{about['source']['signature'][:8]}"
-    fit = "" if about["native"]["square"] and geometry.fit != "tile" else f"-{geometry.fit}"
+    plain = _same_shape(about["native"], geometry.height, geometry.width) and geometry.fit != "tile"
+    fit = "" if plain else f"-{geometry.fit}"
     kind = "" if split.kind == "images" else f"{split.kind}-"
     size = f"{geometry.height}x{geometry.width}x{geometry.channels}"
     return store.datasets_folder() / home / f"{kind}{split.name}-{size}{fit}"
@@ -270,8 +279,9 @@ def _transform(native: dict[str, Any], geometry: Geometry) -> str:
     if geometry.fit == "tile":
         steps.append(f"cut into tiles of {size}")
     elif native["size"] != [geometry.height, geometry.width]:
-        fits = {"crop": "centre square kept", "pad": "padded with black", "stretch": "stretched"}
-        steps += [] if native["square"] else [fits[geometry.fit]]
+        centre = "centre square kept" if geometry.height == geometry.width else "centre kept"
+        fits = {"crop": centre, "pad": "padded with black", "stretch": "stretched"}
+        steps += [] if _same_shape(native, geometry.height, geometry.width) else [fits[geometry.fit]]
         steps.append(f"resized to {size} (Lanczos)")
     if native["channels"] > geometry.channels:
         steps.append("colour to gray (ITU-R 601 luma)")

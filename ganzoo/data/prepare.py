@@ -35,6 +35,7 @@ def open_dataset(
     name_or_path: str | Path,
     *,
     resolution: int | None = None,
+    width: int | None = None,
     channels: int | None = None,
     fit: str = "crop",
     split: str = "train",
@@ -44,11 +45,12 @@ def open_dataset(
 ) -> PackedDataset:
     """A dataset by name, or from a folder, zip or tar of images, or a packed folder.
 
-    What is not prepared yet is prepared now (and downloaded, where its licence allows). resolution: square size;
-    None takes the data's own, or ``default_resolution`` where images differ in size. channels: 1, 3, or the data's.
-    kinds: what it may be (images, labelled, pairs, unpaired, captions), most wanted first; None of it is refused.
+    What is not prepared yet is prepared now (and downloaded, where its licence allows). resolution: height and,
+    unless ``width`` is given, width; None takes the data's own, or ``default_resolution`` where images differ in
+    size. channels: 1, 3, or the data's. kinds: what it may be (images, labelled, pairs, unpaired,
+    captions), most wanted first; None of it is refused.
     """
-    request = Request(resolution, channels, fit, default_resolution, tuple(kinds))
+    request = Request(resolution, channels, fit, default_resolution, tuple(kinds), width)
     return _prepare(_identify(name_or_path, None), request, split, False, progress)[0]
 
 
@@ -143,9 +145,12 @@ def _answers(pack: Card, request: Request) -> bool:
     size = request.resolution or native["default"] or request.default_resolution
     return (
         _admits(request, pack["kind"])
-        and pack["resolution"] == [size, size]
+        and pack["resolution"] == [size, request.width or size]
         and pack["channels"] == (request.channels or native["channels"])
-        and (pack["fit"] == request.fit or (native["square"] and "tile" not in (pack["fit"], request.fit)))
+        and (
+            pack["fit"] == request.fit
+            or (native["square"] and request.width in (None, size) and "tile" not in (pack["fit"], request.fit))
+        )
     )
 
 

@@ -47,14 +47,13 @@ class PairedGame(TranslationGame):
             Turn("discriminator", ("discriminator",), repeat=config.schedule.discriminator_steps),
             Turn("generator", ("generator",)),
         )
-        size, channels = config.resolution, config.image_channels
         if "generator" in networks:
-            self.generator = build_network(networks["generator"], resolution=size, image_channels=channels)
+            self.generator = self.build_translator(networks["generator"])
         if "discriminator" in networks:
             # It sees input and output stacked.
-            judge = build_network(networks["discriminator"], resolution=size, image_channels=2 * channels)
-            self.discriminator = judge
-            self.objective = build_objective(config, judge)
+            given = {"resolution": min(config.size), "image_channels": 2 * config.image_channels}
+            self.discriminator = build_network(networks["discriminator"], **given)
+            self.objective = build_objective(config, self.discriminator)
 
     def prepare(self, batch: Batch) -> Batch:
         return batch | {"fake": self.generator(self.sides(batch)[0])}

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import random
-from ganzoo.config import Config
+from ganzoo.config import Component, Config
 from ganzoo.errors import GanzooError
-from ganzoo.games.base import Batch, Game
+from ganzoo.games.base import Batch, Game, build_network
 from ganzoo.registry import GAMES
 
 DIRECTIONS = ("AtoB", "BtoA")
@@ -25,13 +25,10 @@ class ImageToImageGame(Game):
     examples = 8
     scale = 1
     direction = ""
-    # A few images against millions of weights: bringing those into the layout of the convolutions' kernels is what
-    # takes time, and takes less from here.
-    layout = torch.contiguous_format
 
     def __init__(self, config: Config):
         super().__init__()
-        self.channels, self.resolution = config.image_channels, config.resolution
+        self.channels, self.size = config.image_channels, config.size
 
     def translator(self, direction: str) -> nn.Module:
         """The network that translates in a direction; raises GanzooError if there is none."""
@@ -77,6 +74,9 @@ class TranslationGame(ImageToImageGame):
 
     fields = ("images_a", "images_b")
     directions = DIRECTIONS
+    # A few images against millions of weights: bringing those into the layout of the convolutions' kernels is what
+    # takes time, and takes less from here.
+    layout = torch.contiguous_format
 
     def __init__(self, config: Config):
         super().__init__(config)
@@ -88,3 +88,14 @@ class TranslationGame(ImageToImageGame):
         """A batch's images to translate, and those of the other side."""
         a, b = batch["images_a"], batch["images_b"]
         return (a, b) if self.direction == "AtoB" else (b, a)
+
+    def build_translator(self, component: Component) -> nn.Module:
+        """A generator for the game's images; raises GanzooError if it does not take their size."""
+        generator = build_network(component, resolution=min(self.size), image_channels=self.channels)
+        multiple = getattr(generator, "multiple", 1)
+        if any(side % multiple for side in self.size):
+            raise GanzooError(
+                f"{component.name} takes sides that are multiples of {multiple} here, which {self.size[0]} high and "
+                f"{self.size[1]} wide are not; change --resolution or --width, or give a U-Net a smaller depth"
+            )
+        return generator

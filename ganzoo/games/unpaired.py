@@ -53,14 +53,16 @@ class UnpairedGame(TranslationGame):
             Turn("generator", GENERATORS),
             Turn("discriminator", DISCRIMINATORS, repeat=config.schedule.discriminator_steps),
         )
-        size, channels = config.resolution, config.image_channels
+        given = {"resolution": min(config.size), "image_channels": config.image_channels}
         for name, component in networks.items():
-            self.add_module(name, build_network(component, resolution=size, image_channels=channels))
+            translates = name in GENERATORS
+            network = self.build_translator(component) if translates else build_network(component, **given)
+            self.add_module(name, network)
         if set(DISCRIMINATORS) <= set(networks):
             self.objective_a = build_objective(config, self.discriminator_a, "discriminator_a")
             self.objective_b = build_objective(config, self.discriminator_b, "discriminator_b")
-            self.pool_a = ImagePool(pool, (channels, size, size))
-            self.pool_b = ImagePool(pool, (channels, size, size))
+            self.pool_a = ImagePool(pool, (config.image_channels, *config.size))
+            self.pool_b = ImagePool(pool, (config.image_channels, *config.size))
 
     def prepare(self, batch: Batch) -> Batch:
         a, b = batch["images_a"], batch["images_b"]

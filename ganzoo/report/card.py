@@ -38,8 +38,8 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         wish_option="".join(f", {name}={json.dumps(value)}" for name, value in wish.items()),
         wish_flag="".join(f" --{name} {shlex.quote(value)}" for name, value in wish.items()),
         translates=from_images(config.game.name),
-        given=_shape(config, config.resolution // _scale(config)),
-        shape=_shape(config, config.resolution),
+        given=_shape(config, _scale(config)),
+        shape=_shape(config),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
         command=run.get("command", ""),
@@ -90,7 +90,7 @@ def _summary(config: Config, data: Mapping[str, Any]) -> str:
     if config.captions or config.conditional:
         does = f"{'text-to-image' if config.captions else 'class-conditional'} {does}"
     return (
-        f"A {does} of {config.resolution} × {config.resolution} "
+        f"A {does} of {_size(config)} "
         f"{kind} images, trained on {_data_name(data)}. The method is {config.title}"
         f"{_source(config.paper)}; in ganzoo it is called `{config.name}`."
     )
@@ -108,8 +108,8 @@ def _scale(config: Config) -> int:
     return int(config.game.options.get("scale", 1))
 
 
-def _shape(config: Config, side: int) -> tuple[int, int, int, int]:
-    return 16, config.image_channels, side, side
+def _shape(config: Config, scale: int = 1) -> tuple[int, ...]:
+    return 16, config.image_channels, *(side // scale for side in config.size)
 
 
 def _data_name(data: Mapping[str, Any]) -> str:
@@ -173,11 +173,14 @@ def _score(score: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _size(config: Config) -> str:
+    return " × ".join(map(str, config.size))
+
+
 def _limits(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
     data, steps = facts.get("data") or {}, facts.get("steps", config.schedule.steps)
-    size = f"{config.resolution} × {config.resolution}"
     verb = "knows" if from_images(config.game.name) else "makes"
-    yield f"It {verb} images of {size} pixels of the kind it was trained on, nothing else."
+    yield f"It {verb} images of {_size(config)} pixels of the kind it was trained on, nothing else."
     if run.get("preset"):
         yield f"The `{run['preset']}` preset, by which it was trained, is smaller and shorter than the paper's setting."
     if steps < config.schedule.steps:

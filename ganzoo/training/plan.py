@@ -34,6 +34,7 @@ class Request:
     cpu_minutes: float | None = None
     batch_size: int | None = None
     resolution: int | None = None
+    width: int | None = None
     seed: int | None = None
     precision: str | None = None
     accumulate: int | None = None
@@ -55,6 +56,7 @@ class Request:
             "schedule.steps": self.steps,
             "schedule.batch_size": self.batch_size,
             "resolution": self.resolution,
+            "width": self.width,
             "direction": self.direction,
             "schedule.eval_every": self.eval_every,
         }
@@ -99,6 +101,8 @@ def plan(request: Request) -> Plan:
     config = resolve(request.variant, **merged).config
     if config.direction and not GAMES.get(config.game.name).directions:
         raise GanzooError(f"{config.name} does not translate between two sides; leave the direction out")
+    if config.width and not GAMES.get(config.game.name).directions:
+        raise GanzooError(f"{config.name} makes square images; leave the width out")
     channels = config.image_channels if "image_channels" in request.values() else None
     with distributed.first_process_first():
         dataset = open_data(request, config, channels=channels)
@@ -118,6 +122,7 @@ def open_data(request: Request, config: Config, *, channels: int | None, split: 
     return open_dataset(
         request.dataset or "",
         resolution=config.resolution,
+        width=config.width,
         channels=channels,
         fit=request.fit or game.fit,
         split=split,

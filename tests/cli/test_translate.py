@@ -17,6 +17,7 @@ from ganzoo.games.base import create_game
 from ganzoo.zoo import Model, load, save, to_uint8
 
 SIZE = 16
+DEPTH = {"pix2pix": ["-o", "networks.generator.depth=4"], "cyclegan": []}
 
 
 @pytest.fixture(scope="module")
@@ -177,11 +178,80 @@ def test_data_and_directions_a_game_cannot_use_are_one_sentence(cli, tmp_path):
         ("dcgan", "mnist-10k", ["-o", "direction=AtoB"], "leave the direction out"),
         ("pix2pix", pairs, ["--resolution", 30], "28 or 32"),
         ("pix2pix", pairs, ["-o", "networks.discriminator.patch=71"], "patch 71"),
+        ("pix2pix", pairs, ["-o", "direction=BtA"], "'AtoB' or 'BtoA'"),
+        ("pix2pix", pairs, ["--resolution", 32, "-o", "networks.generator.depth=6"], "cannot be halved 6 times"),
         ("pix2pix", pairs, ["-o", "game.reconstruction=l3"], "l1"),
         ("pix2pix", pairs, ["-o", "game.lambda=3"], "lambda"),
     ):
         said = cli("train", variant, "--dataset", data, "--steps", 1, "--out", out, *more).sentence()
         assert sentence in said and not out.exists(), said
+
+
+@pytest.mark.parametrize("variant", TRANSLATING)
+def test_images_need_not_be_square(variant, cli, tmp_path):
+    run, data, fit = tmp_path / "run", data_for(variant, tmp_path), "pad" if variant == "pix2pix" else "crop"
+    wide = ["--width", 48, "--fit", fit, "--steps", 2, "--stop-at", 1, *DEPTH[variant]]
+    assert cli(*run_command(variant, data, run, *wide)).code == 0
+    assert cli("train", "--resume", run, "--device", "cpu").code == 0
+    columns = {"pix2pix": 3, "cyclegan": 6}[variant]
+    sheet = opened(run / "samples" / "step-00000002.png")
+    assert sheet.shape[:2] == (3 * 34 + 2, columns * 50 + 2)
+    assert (sheet[2:34, 2:10] == 0).all() == (fit == "pad"), "black beside what was square"
+    assert "32 × 48" in (run / "model" / "README.md").read_text()
+    model = load(run)
+    assert model.config.size == (32, 48) and "32×48" in repr(model)
+    Image.new("RGB", (33, 35)).save(tmp_path / "odd.png")
+    assert cli("translate", run, tmp_path / "odd.png", "--out", tmp_path / "out").code == 0
+    assert Image.open(tmp_path / "out" / "odd.png").size == (48, 32)
+
+
+def test_sizes_that_do_not_fit_are_one_sentence(cli, tmp_path):
+    pairs, out = two_sided(tmp_path / "pairs", "pairs"), tmp_path / "run"
+    for variant, data, more, sentence in (
+        ("pix2pix", pairs, ["--resolution", 32, "--width", 48], "multiples of 32 here, which 32 high and 48 wide"),
+        ("cyclegan", pairs, ["--resolution", 32, "--width", 30], "resolution 30"),
+        ("cyclegan", pairs, ["--resolution", 32, "--width", 50], "multiples of 4 here"),
+        ("dcgan", "mnist-10k", ["--width", 64], "makes square images"),
+        ("dcgan", "mnist-10k", ["-o", "width=64"], "makes square images"),
+        ("pix2pix", pairs, ["--width", 9000], "not between 1 and 4096"),
+    ):
+        said = cli("train", variant, "--dataset", data, "--steps", 1, "--out", out, *more).sentence()
+        assert sentence in said and not out.exists(), said
+
+
+def test_halves_that_are_missing_or_odd_are_one_sentence(cli, tmp_path):
+    folders = {"odd": ["a.png"], "lonely": ["A/1.png", "B/1.png", "A/2.png"], "one side": ["trainA/1.png"]}
+    folders["test only"] = ["trainA/1.png", "trainB/1.png", "testA/1.png"]
+    for name, files in folders.items():
+        for file in files:
+            (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (65 if name == "odd" else 32, 32)).save(tmp_path / name / file)
+    for variant, data, sentence in (
+        ("pix2pix", "odd", "65 pixels wide, which is odd"),
+        ("pix2pix", "lonely", "'A/2.png'"),
+        ("pix2pix", "one side", "no images on side B"),
+        ("cyclegan", "one side", "no images on side B"),
+        ("pix2pix", "test only", "'testA/1.png'"),
+    ):
+        command = ["train", variant, "--dataset", tmp_path / data, "--steps", 1, "--resolution", 32]
+        assert sentence in cli(*command, "--out", tmp_path / "run").sentence()
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_colour_model_does_not_start_a_gray_one(cli, tmp_path):
+    data, colour = two_sided(tmp_path / "pairs", "pairs"), tmp_path / "colour"
+    assert cli(*run_command("pix2pix", data, colour, "--steps", 1, "-o", "image_channels=3")).code == 0
+    said = cli(*run_command("pix2pix", data, tmp_path / "gray", "--steps", 1, "--init-from", colour)).sentence()
+    assert "--init-from" in said and "of shape" in said and not (tmp_path / "gray").exists()
+    assert cli("translate", colour, data / "test" / "A0.png", "--out", tmp_path / "out").code == 0
+
+
+def test_the_refusal_of_batch_norm_names_the_network(cli, tmp_path):
+    penalties = ["-o", "penalties=[{name: gradient-penalty, weight: 10}]"]
+    for variant, network in (("pix2pix", "discriminator"), ("cyclegan", "discriminator_b")):
+        norm = ["-o", f"networks.{network}.norm=batch"]
+        said = cli(*run_command(variant, data_for(variant, tmp_path), tmp_path / "run", *penalties, *norm)).sentence()
+        assert f"-o networks.{network}.norm=layer" in said
 
 
 def test_cyclegan_learns_from_pairs_too(cli, tmp_path):

@@ -63,6 +63,22 @@ def test_cyclegan_terms_are_the_papers():
     torch.testing.assert_close(trainer.terms(judge, 0, 0)["adversarial"], right / 2)
 
 
+def test_pix2pix_plays_with_residual_generators_and_any_patch():
+    generator = {"name": "resnet-translation-generator", "channels": 4, "blocks": 1, "dropout": 0.5}
+    for patch, side in ((1, 32), (16, 14), (34, 6), (70, 2), ("full", 6)):
+        wishes = {"networks.generator": generator, "networks.discriminator.patch": patch}
+        trainer = trainer_for(configure("pix2pix", schedule__log_every=1, **wishes))
+        trainer.run(2, [])
+        assert all(value.isfinite() for value in trainer.log.values())
+        assert trainer.game.discriminator(torch.rand(1, 2, 32, 32)).shape == (1, 1, side, side)
+
+
+def test_images_that_are_not_square_fill_the_pool_too():
+    trainer = trainer_for(configure("cyclegan", width=40, game__pool=5))
+    trainer.run(2, [])
+    assert trainer.game.pool_a.images.shape == (5, 1, 32, 40) and trainer.game.pool_a.images.all(0).any()
+
+
 def test_a_weight_of_zero_saves_the_pass():
     trainer = trainer_for(configure("cyclegan", game__identity=0))
     seen = []
