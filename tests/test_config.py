@@ -115,7 +115,10 @@ def test_labels_count_only_where_the_variant_uses_them():
         ({"qqqq": 1}, "known: .*schedule"),
         ({"schedule.steps": 0}, "'schedule.steps' is 0: .*greater than 0"),
         ({"schedule.steps": "many"}, "'schedule.steps' is 'many': .*integer"),
-        ({"schedule.lr_decay": "cosine"}, "'schedule.lr_decay' is 'cosine': .*'none', 'linear' or 'exponential'"),
+        (
+            {"schedule.lr_decay": "cosine"},
+            "'schedule.lr_decay' is 'cosine': .*'linear', 'exponential' or 'steps'",
+        ),
         ({"schedule": 3}, "'schedule' is 3"),
         ({"schedule.ema": 1}, "'schedule.ema' is 1: .*less than 1"),
         ({"latent.distribution": "cauchy"}, "'latent.distribution' is 'cauchy': .*'normal', 'uniform'"),

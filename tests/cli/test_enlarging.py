@@ -50,12 +50,8 @@ def test_a_run_learns_from_tiles_through_both_phases(variant, photos, cli, tmp_p
     assert "generator/perceptual" not in entries[1] and entries[2]["generator/perceptual"] > 0
     assert opened(run / "model" / "samples.png").shape == (8 * 18 + 2, 3 * 18 + 2, 3), "bicubic, result, original"
     card = (run / "model" / "README.md").read_text()
-    assert (
-        "×4 enlarger" in card
-        and "(16, 3, 4, 4) -> (16, 3, 16, 16)" in card
-        and "ganzoo translate" in card
-        and "ganzoo sample" not in card
-    )
+    assert "×4 enlarger" in card and "(16, 3, 4, 4) -> (16, 3, 16, 16)" in card
+    assert "ganzoo translate" in card and "ganzoo sample" not in card
     assert "ganzoo translate" in (run / "report.html").read_text()
     assert {name.partition(".")[0] for name in ganzoo.load(run).game.state_dict()} == {"generator"}
 

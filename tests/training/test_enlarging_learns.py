@@ -31,5 +31,5 @@ def test_srgan_beats_the_bicubic_filters_perceptual_distance():
         for measure in (lambda x: perceptual_distance(features, x, large), lambda x: psnr(x, large))
     ]
     print(f"perceptual distance {scores[0]}, PSNR {scores[1]} of srgan and bicubic")
-    assert scores[0][0] < 0.85 * scores[0][1]
+    assert scores[0][0] < 0.7 * scores[0][1]
     assert torch.isfinite(made).all()

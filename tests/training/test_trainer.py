@@ -99,6 +99,8 @@ def test_learning_rates_follow_their_schedules():
     assert [lr_factor(late, step) for step in (0, 50, 75, 100)] == pytest.approx([1, 1, 0.5, 0])
     exponential = schedule(lr_decay="exponential", lr_final=0.01)
     assert [lr_factor(exponential, step) for step in (0, 50, 100)] == pytest.approx([1, 0.1, 0.01])
+    stairs = schedule(lr_decay="steps", lr_steps=[(0.25, 0.5), (0.5, 0.1)])
+    assert [lr_factor(stairs, step) for step in (0, 24, 25, 49, 50, 100)] == [1, 1, 0.5, 0.5, 0.1, 0.1]
 
 
 def test_the_optimizers_follow_them_too():
