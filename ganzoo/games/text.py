@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -23,7 +24,6 @@ DISCRIMINATORS = ("discriminator", "discriminator_two")
 SMALLEST = 8
 SMALLEST_FOR_FOUR = 64
 SHOWN = 8
-GROUP = 32
 
 
 @GAMES.register("text")
@@ -34,8 +34,9 @@ class TextGame(ImageGame):
     it is. scale: how many times larger the second stage's images are; left out, 4 from 64 pixels on and 2 below.
     A discriminator tells real images with their texts from generated ones and from real images with other texts,
     whose share in its loss is ``mismatch`` (Reed et al. 2016, Algorithm 1); the encoder of texts learns with it.
-    matching: weight of a cross-entropy for both players, of finding an image's text among those of 32 images (or of
-    all that a process holds). divergence: weight of the conditions' distance from N(0, I) (section 3.2, eq. 4).
+    matching: weight of a cross-entropy for both players, of finding an image's text among those of a ``group`` of
+    consecutive images (of fewer where that does not divide the batch). divergence: weight of the conditions' distance
+    from N(0, I) (section 3.2, eq. 4).
     """
 
     players = ("text", *GENERATORS, *DISCRIMINATORS)
@@ -57,11 +58,13 @@ class TextGame(ImageGame):
         scale: int | None = None,
         mismatch: float = 0.5,
         matching: float = 0.0,
+        group: int = 32,
         divergence: float = 2.0,
     ):
         super().__init__(config, {})
         self.scale = scale or (4 if config.resolution >= SMALLEST_FOR_FOUR else 2)
-        self.stage_one, self.mismatch, self.matching, self.divergence = stage_one, mismatch, matching, divergence
+        self.stage_one, self.mismatch, self.divergence = stage_one, mismatch, divergence
+        self.matching, self.group = matching, group
         if config.resolution < SMALLEST * self.scale:
             raise GanzooError(
                 f"resolution {config.resolution} is too small for a second stage that enlarges {self.scale} times; "
@@ -107,7 +110,7 @@ class TextGame(ImageGame):
             critic = _Critic(discriminator, batch["embedding"].detach())
             terms = objective.generator_terms(critic, batch["fake"], batch["images"])
             terms["divergence"] = self.divergence * batch["divergence"].mean()
-        return terms | {"matching": self.matching * critic.matching()} if self.matching else terms
+        return terms | {"matching": self.matching * critic.matching(self.group)} if self.matching else terms
 
     def readings(self) -> Terms:
         return (self.objective if self.stage == 1 else self.objective_two).readings()
@@ -117,9 +120,10 @@ class TextGame(ImageGame):
         codes = torch.from_numpy(encode(captions))
         limit = getattr(self.text, "length", codes.shape[1])
         if codes.shape[1] > limit:
+            longest = captions[int((codes != 0).sum(1).argmax())]
             raise GanzooError(
-                f"the text '{max(captions, key=len)}' has {codes.shape[1]} characters, the encoder takes {limit}; "
-                f"shorten it, or train with -o networks.text.length={codes.shape[1]}"
+                f"the text '{shorten(longest, 60, placeholder=' …')}' has {codes.shape[1]} bytes, the encoder takes "
+                f"{limit}; shorten it, or train with -o networks.text.length={codes.shape[1]}"
             )
         return F.pad(codes, (0, limit - codes.shape[1]))
 
@@ -182,11 +186,11 @@ class _Critic:
         neighbours = rows ^ 1 if len(rows) % 2 == 0 else rows - 1
         return logits.float(), self.discriminator.judge(features, self.embedding[neighbours]).float()
 
-    def matching(self) -> Tensor:
+    def matching(self, group: int) -> Tensor:
         """Cross-entropy of finding the text of each of the first images among the texts of its group."""
         features, _ = self._seen()
         n = len(features)
-        size = next(size for size in range(GROUP, 0, -1) if n % size == 0)
+        size = next(size for size in range(group, 0, -1) if n % size == 0)
         groups = (x.unflatten(0, (-1, size)) for x in (features, self.embedding))
         logits = self.discriminator.match(*groups).flatten(0, 1)
         return F.cross_entropy(logits.float(), torch.arange(n, device=logits.device) % size)

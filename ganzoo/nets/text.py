@@ -20,7 +20,7 @@ POOL = 3
 class CharCNNRNN(nn.Module):
     """Convolutions over characters, then a recurrent network: bytes (N, L) -> embeddings (N, ``size``).
 
-    length: the most characters a text may have; shorter ones are filled up with zeros. Two convolutions with
+    length: the most bytes a text may have; shorter ones are filled up with zeros. Two convolutions with
     max-pooling by 3 shorten it, a GRU reads what is left, and its outputs are averaged.
     """
 

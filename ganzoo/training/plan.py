@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -187,17 +187,25 @@ def _check_batch(config: Config, accumulate: int) -> None:
             f"({distributed.world_size()} processes × {accumulate} accumulated); change --batch-size or --accumulate"
         )
     rows = config.schedule.batch_size // parts
-    for name, network in config.networks.items():
-        if parts > 1 and rows % (group := network.options.get("deviation_group", 1)):
+    for name, group, key in _groups(config):
+        if parts > 1 and rows % group:
             raise GanzooError(
                 f"the {name} compares {group} images with each other, which pieces of {rows} images would change; "
-                f"change --batch-size, --accumulate or -o networks.{name}.deviation_group"
+                f"change --batch-size, --accumulate or -o {key}"
             )
     if accumulate > 1 and ADVERSARIAL.get(config.loss.name).batch_statistics:
         raise GanzooError(
             f"loss '{config.loss.name}' compares each image with its batch's mean, which --accumulate would cut into "
             "pieces; leave --accumulate out"
         )
+
+
+def _groups(config: Config) -> Iterator[tuple[str, int, str]]:
+    """Who compares how many images of a batch with each other, and where that is set."""
+    for name, network in config.networks.items():
+        yield name, network.options.get("deviation_group", 1), f"networks.{name}.deviation_group"
+    if config.game.options.get("matching"):
+        yield "game", config.game.options.get("group", 1), "game.group"
 
 
 def _flag(name: str) -> str:

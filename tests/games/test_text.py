@@ -12,6 +12,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.games.text import _Critic
 from ganzoo.run import train
+from ganzoo.training.plan import _check_batch
 from ganzoo.zoo import Model
 
 CAPTIONS = ["number 7", "a 3"]
@@ -71,7 +72,7 @@ def test_neighbours_swap_their_texts_and_groups_are_told_apart():
     features = game.discriminator.features(images)
     scores = [game.discriminator.match(features, text[None]) for text in critic.embedding]
     expected = torch.nn.functional.cross_entropy(torch.cat(scores, 1), torch.arange(6))
-    torch.testing.assert_close(critic.matching(), expected)
+    torch.testing.assert_close(critic.matching(6), expected)
 
 
 def test_terms_are_weighted():
@@ -130,9 +131,9 @@ def test_a_trained_model_keeps_its_examples_and_its_stage(tmp_path, monkeypatch)
 
 def test_texts_that_are_too_long(model):
     long = "a seven " * 4
-    with pytest.raises(GanzooError, match=r"has 31 characters, the encoder takes 24; .* -o networks\.text\.length=31"):
+    with pytest.raises(GanzooError, match=r"has 31 bytes, the encoder takes 24; .* -o networks\.text\.length=31"):
         model.sample(captions=long)
-    with pytest.raises(GanzooError, match="has 31 characters"):
+    with pytest.raises(GanzooError, match="has 31 bytes"):
         create_game(configure("stackgan", captions=[long]))
 
 
@@ -150,6 +151,13 @@ def test_mistaken_wishes(model, tiny_model):
 def test_data_without_captions_is_refused(cli):
     sentence = cli("train", "stackgan", "--dataset", "mnist-10k").sentence()
     assert "mnist-10k is a set of labelled images, but what is wanted here is images with captions" in sentence
+
+
+def test_pieces_that_would_cut_groups_are_refused():
+    wishes = {"schedule.batch_size": 8, "game.matching": 1, "game.group": 4}
+    _check_batch(text_config(**wishes), 2)
+    with pytest.raises(GanzooError, match=r"compares 4 images with each other, .* pieces of 2 .* -o game\.group"):
+        _check_batch(text_config(**wishes), 4)
 
 
 def test_penalties_name_the_discriminator_to_change():

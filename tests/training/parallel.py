@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "cyclegan": ("cyclegan", SMALL),
     "both enlarge": ("srgan", {"game.pretrain": 0, **LAYER}),
     "full pool": ("cyclegan", {"game.pool": 3, **SMALL}),
+    "matching": ("stackgan", {"game.matching": 1, "game.group": 4}),
     "paired": ("wgan-gp", {"loss": "relativistic-paired"}),
     "average with penalties": ("wgan-gp", {"loss": "relativistic-average", "penalties": ["r1", "r2", "consistency"]}),
     "dragan with dropout": ("gan", {"penalties": ["dragan"]}),
