@@ -83,7 +83,7 @@ class FastGANDiscriminator(nn.Module):
         self.from_image = nn.Sequential(nn.Conv2d(image_channels, widths[0], *stem), nn.LeakyReLU(0.2))
         self.blocks = nn.ModuleList(DownBlock(a, b, norm) for a, b in pairwise(widths))
         last, hidden = widths[-1], max(widths[-1] // 2, 1)
-        self.to_logits = nn.Sequential(*_conv(last, hidden, 1, norm), nn.Conv2d(hidden, 1, 4))
+        self.to_logits = nn.Sequential(*_conv(last, hidden, 1, norm), nn.Conv2d(hidden, 1, 4, bias=False))
         decoded = min(max(doublings - 2, 1), DEEPEST_DECODER)
         decoders = [_decoder(width, image_channels, channels, base, decoded, norm) for width in widths[-2:]]
         self.decode_quarter, self.decode = decoders

@@ -91,14 +91,14 @@ class RandomConv2d(nn.Module):
 
 
 def _head(widths: list[int], size: int, norm: str) -> nn.Sequential:
-    """Convolutions that halve a map down to 4 or 3 pixels, and its logits; ``widths`` from the map's on."""
+    """Convolutions that halve a map down to 4 to 7 pixels, and its logits; ``widths`` from the map's on."""
     layers, channels = [], widths[0]
     halvings = max((size // 4).bit_length() - 1, 0)
     for i in range(max(halvings, 1)):
         wider = widths[min(i + 1, len(widths) - 1)]
         layers += _conv(channels, wider, norm, half=halvings > 0)
         channels = wider
-    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1, bias=False))
 
 
 def _conv(in_channels: int, out_channels: int, norm: str, half: bool) -> list[nn.Module]:
