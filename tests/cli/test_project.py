@@ -115,7 +115,7 @@ def test_mistakes_are_one_sentence_and_write_nothing(cli, tiny_model_dir, condit
     translator = save(Model(config, game), tmp_path / "translator")
     before = sorted(tmp_path.iterdir())
     for arguments, sentence in (
-        ([translator, photo], "makes images from images"),
+        ([translator, photo], "has no latents to be found"),
         ([tiny_model_dir, tmp_path / "nowhere.png"], "no image or folder"),
         ([tiny_model_dir, photo, "--label", "cat"], "trained without labels"),
         ([conditional_model_dir, photo, "--label", "cta"], "did you mean cat"),
