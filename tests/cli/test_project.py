@@ -132,8 +132,9 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
         ([conditional_model_dir, "--latent", latent], "holds latents of a dcgan model, and this is a sngan-projection"),
         ([tiny_model_dir, "--latent", weights], "holds no latents"),
         ([tiny_model_dir, "--latent", tmp_path / "nowhere"], "does not exist"),
-        ([tiny_model_dir, "--latent", latent, "-n", 3], "without -n or --label"),
-        ([tiny_model_dir, "--latent", latent, "--interpolate", 3, "--out", "walk.gif"], "without -n or --label"),
+        ([tiny_model_dir, "--latent", latent, "-n", 3], "without -n, --label or"),
+        ([tiny_model_dir, "--latent", latent, "--truncation", 0.5], "or --truncation"),
+        ([tiny_model_dir, "--latent", latent, "--interpolate", 3, "--out", "walk.gif"], "without -n, --label or"),
     ):
         arguments = arguments if "--out" in arguments else [*arguments, "--out", tmp_path / "x.png"]
         assert sentence in cli("sample", *arguments).sentence()
