@@ -58,9 +58,10 @@ def save_samples(
             )
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
     if latents:
-        if form in MOVING or n is not None or labels or captions:
+        if form in MOVING or n is not None or labels or captions or truncation != 1:
             raise GanzooError(
-                "--latent makes its files' images; let --out be a .png or a folder, without -n, --label and --captions"
+                "--latent makes the images of its files; let --out be a .png or a folder, without -n, --label, "
+                "--captions or --truncation"
             )
         return _save_images([model.render(*read_latents(latents, model.config.name))], Path(out), form)
     if form in MOVING:

@@ -16,8 +16,14 @@ def names(pages):
     return {"argvalues": pages, "ids": [page.name for page in pages]}
 
 
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory):
+    """Where data sets are prepared, once for all pages."""
+    return tmp_path_factory.mktemp("packs")
+
+
 @pytest.fixture
-def reader(tmp_path, cli, monkeypatch):
+def reader(tmp_path, packs, cli, monkeypatch):
     """Somebody with a home that has photos in it; without reports, which take longer than what is shown."""
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -25,9 +31,11 @@ def reader(tmp_path, cli, monkeypatch):
         pixels = np.random.default_rng(i).integers(0, 256, (40, 36, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GANZOO_HOME", str(packs))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("os.fsync", lambda handle: None)
     with strangers_apart(tmp_path):
         yield lambda page: Reader(page, tmp_path, cli, monkeypatch)
 

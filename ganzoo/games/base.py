@@ -89,7 +89,7 @@ class Game(nn.Module):
 
     def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What :meth:`rendered` takes, of ``n`` samples: latents (n, …) and labels (n,), on the CPU."""
-        raise GanzooError("this model makes images from images; it has no latents, which noise is made into images by")
+        raise GanzooError("this model has no latents to be found; take one that makes images from nothing but noise")
 
     def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Images (n, C, H, W) of latents, with gradients; about in [-1, 1]."""

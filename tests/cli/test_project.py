@@ -115,7 +115,7 @@ def test_mistakes_are_one_sentence_and_write_nothing(cli, tiny_model_dir, condit
     translator = save(Model(config, game), tmp_path / "translator")
     before = sorted(tmp_path.iterdir())
     for arguments, sentence in (
-        ([translator, photo], "makes images from images"),
+        ([translator, photo], "has no latents to be found"),
         ([tiny_model_dir, tmp_path / "nowhere.png"], "no image or folder"),
         ([tiny_model_dir, photo, "--label", "cat"], "trained without labels"),
         ([conditional_model_dir, photo, "--label", "cta"], "did you mean cat"),
@@ -132,8 +132,9 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
         ([conditional_model_dir, "--latent", latent], "holds latents of a dcgan model, and this is a sngan-projection"),
         ([tiny_model_dir, "--latent", weights], "holds no latents"),
         ([tiny_model_dir, "--latent", tmp_path / "nowhere"], "does not exist"),
-        ([tiny_model_dir, "--latent", latent, "-n", 3], "without -n or --label"),
-        ([tiny_model_dir, "--latent", latent, "--interpolate", 3, "--out", "walk.gif"], "without -n or --label"),
+        ([tiny_model_dir, "--latent", latent, "-n", 3], "without -n, --label or"),
+        ([tiny_model_dir, "--latent", latent, "--truncation", 0.5], "or --truncation"),
+        ([tiny_model_dir, "--latent", latent, "--interpolate", 3, "--out", "walk.gif"], "without -n, --label or"),
     ):
         arguments = arguments if "--out" in arguments else [*arguments, "--out", tmp_path / "x.png"]
         assert sentence in cli("sample", *arguments).sentence()
