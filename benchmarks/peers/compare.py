@@ -13,7 +13,7 @@ import click
 
 from benchmarks.duel import CLOCKS, SIDES, alternate, result
 
-PEERS = ("tutorial", "translation", "grouped", "torchgan", "vegans", "mimicry")
+PEERS = ("tutorial", "translation", "grouped", "torchgan", "vegans", "mimicry", "scores")
 
 
 @click.command()

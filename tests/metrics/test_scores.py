@@ -42,7 +42,7 @@ def score(metric: str, real: Look, fake: Look) -> dict[str, float]:
 def test_kid_is_unbiased():
     values = [
         score("kid", of_features(normal(100, seed=2 * i)), of_features(normal(100, seed=2 * i + 1)))["kid"]
-        for i in range(40)
+        for i in range(25)
     ]
     spread = torch.tensor(values).std() / len(values) ** 0.5
     assert abs(sum(values) / len(values)) < 3 * spread and min(values) < 0
@@ -91,10 +91,10 @@ def test_classes_are_compared_one_by_one():
 def test_worse_digits_score_worse(digits):
     """FID rises with blur, with noise and with fewer classes; KID too."""
     extractor = load_extractor("mnist-classifier")
-    real = of_pack(digits, 800)
+    real = of_pack(digits, 300)
     reference = look(real, extractor)
-    held_out = torch.cat(list(of_pack(digits, 800, skip=800).batches(800)))
-    labels = of_pack(digits, 800, skip=800).labels
+    held_out = torch.cat(list(of_pack(digits, 300, skip=300).batches(300)))
+    labels = of_pack(digits, 300, skip=300).labels
 
     def distance(images: torch.Tensor, metric: str = "fid") -> float:
         fake = look(Images(len(images), lambda size: iter(images.split(size))), extractor)
