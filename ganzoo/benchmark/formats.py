@@ -40,10 +40,10 @@ class Column:
 def columns(table: Table) -> list[Column]:
     """A table's columns: the last checkpoint's scores first, the best one's in a column of its own."""
     shown = [Column("model", lambda row: Cell(f"{row.title}{row.marks}"))]
-    shown += [_scores(table, metric) for metric in table.metrics]
-    if any(row.best for row in table.rows):
+    shown += [_scores(table, metric) for metric in table.metrics] or [Column("scores", lambda row: Cell("diverged"))]
+    if table.metrics and any(row.best for row in table.rows):
         shown.append(_best(table, table.metrics[0]))
-    if any(_expected(row) for row in table.rows):
+    if table.metrics and any(_expected(row) for row in table.rows):
         shown.append(Column("expected", lambda row: Cell(_landed(row, table.metrics[0]))))
     if table.sources:
         shown.append(Column("reported", lambda row: Cell(_figures(table, row))))
@@ -80,7 +80,9 @@ def measured(value: Value) -> str:
 
 
 def notes(table: Table) -> Iterator[str]:
-    """What the marks and the figures' numbers mean."""
+    """What the data's name, the marks and the figures' numbers mean."""
+    if table.dataset.endswith("-jpeg"):
+        yield f"{table.dataset} is a lossy copy: its scores cannot be compared with those against the originals."
     for mark in table.marks:
         yield f"{mark} {MEANING[mark]}"
     for place, figure in enumerate(table.sources, start=1):
@@ -189,7 +191,7 @@ def _tex(text: str) -> str:
 def _lines(table: Table) -> Iterator[dict[str, object]]:
     for row in table.rows:
         first = row.results[0][1]
-        for metric in table.metrics:
+        for metric in table.metrics or [Metric("", "", "lower")]:
             last, best = row.last.get(metric.name), row.best.get(metric.name)
             yield {
                 "suite": table.suite,

@@ -227,7 +227,9 @@ def _caption(results: Sequence[Result]) -> str:
     if models:
         spent = sorted(result.cpu_seconds for result in models)
         used = " to ".join(dict.fromkeys((duration(spent[0]), duration(spent[-1]))))
-        parts.append(f"Each training was given {budgets} and took {used} of the processor.")
+        where = " or ".join(dict.fromkeys(result.hardware for result in models if result.hardware))
+        on = f" ({where})" if where else ""
+        parts.append(f"Each training was given {budgets} and took {used} of the processor{on}.")
     return " ".join(part for part in parts if part)
 
 

@@ -88,6 +88,20 @@ def test_a_diverged_seed_is_told():
     assert lines(lost, result("gan"))["DCGAN"][0] == "diverged"
 
 
+def test_a_table_of_nothing_but_divergence_is_a_table():
+    lost = made(result(outcome="diverged", scores={}, expected={"low": 1, "high": 2, "source": "x"}))
+    assert (
+        "| DCGAN | diverged |" in markdown(lost)
+        and r"\toprule" in latex(lost)
+        and ",1," in as_csv(lost)
+        and "DCGAN" in html(lost)
+    )
+
+
+def test_lossy_copies_are_told():
+    assert "cifar10-jpeg is a lossy copy" in markdown(made(result(dataset="cifar10-jpeg")))
+
+
 def test_mixed_protocols_are_refused():
     other = result("gan", scores={"fid": score(3.0, protocol="custom", protocol_id="another")})
     with pytest.raises(GanzooError, match=r"gz-mnist-10k .*cannot stand in one table") as error:
