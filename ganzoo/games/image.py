@@ -114,7 +114,7 @@ class ImageGame(Game):
     def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
         # Always the same noise inside the generator: a latent means one image.
         with random.drawing_from(random.Samples([(0, 0)] * len(latents))):
-            return self.generator(latents, labels if self.num_classes else None)
+            return self.truncated(latents, labels if self.conditional else None, 1.0)
 
     def bounded(self, latents: Tensor) -> Tensor:
         """Latents within the distribution's bounds, or no longer than all but 0.2 % of normal ones are."""
