@@ -62,10 +62,19 @@ class Game(nn.Module):
         """The moves due in a step."""
         return (turn for turn in self.turns if step % turn.every == 0)
 
+    def opens(self, step: int, share: float) -> bool:
+        """Whether a step belongs to the first ``share`` of those the game is played for: its first phase.
+
+        While ``steps`` is not known, which is when a machine's rate is measured, the phases take turns.
+        """
+        if self.steps == UNBOUNDED:
+            return int((step + 1) * share) > int(step * share)
+        return step < share * self.steps
+
     def prepare(self, batch: Batch) -> Batch:
         """Add to a batch what several players need from it, computed once, with gradients.
 
-        Beside the data's fields a batch holds its step's ``progress``, the share of the schedule before it.
+        Beside the data's fields a batch holds the number of its ``step``.
         """
         return batch
 

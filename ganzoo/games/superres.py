@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganzoo.config import UNBOUNDED, Component, Config
+from ganzoo.config import Component, Config
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Batch, Turn, build_network, build_objective, require_players
 from ganzoo.games.translation import ImageToImageGame
@@ -73,7 +73,7 @@ class SuperresGame(ImageToImageGame):
 
     def turns_at(self, step: int) -> Iterator[Turn]:
         due = super().turns_at(step)
-        return (turn for turn in due if turn.player == "generator") if self._pretrains(step) else due
+        return (turn for turn in due if turn.player == "generator") if self.opens(step, self.pretrain) else due
 
     def prepare(self, batch: Batch) -> Batch:
         return batch | {"fake": self.generator(reduced(batch["images"], self.scale))}
@@ -82,7 +82,7 @@ class SuperresGame(ImageToImageGame):
         real, fake = batch["images"], batch["fake"]
         if turn.player == "discriminator":
             return self.objective.discriminator_terms(self.discriminator, real, fake, step=step)
-        pixel, self.alone = self.pixel(fake, real), self._pretrains(step)
+        pixel, self.alone = self.pixel(fake, real), self.opens(step, self.pretrain)
         if self.alone:
             return {"pixel": pixel}
         terms = self.objective.generator_terms(self.discriminator, fake, real) | {"pixel": pixel}
@@ -107,12 +107,6 @@ class SuperresGame(ImageToImageGame):
         real = self.shown["images"]
         small = reduced(real, self.scale)
         return torch.stack([enlarged(small, self.scale), self.translate(small).to(real), real], 1).flatten(0, 1)
-
-    def _pretrains(self, step: int) -> bool:
-        """Whether a step belongs to the first phase."""
-        if self.steps == UNBOUNDED:  # so that the rate --minutes measures is that of both phases
-            return int((step + 1) * self.pretrain) > int(step * self.pretrain)
-        return step < self.pretrain * self.steps
 
 
 def reduced(images: Tensor, scale: int) -> Tensor:

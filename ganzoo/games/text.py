@@ -87,7 +87,7 @@ class TextGame(ImageGame):
         self.codes(self.captions)
 
     def prepare(self, batch: Batch) -> Batch:
-        first = batch["progress"] < self.stage_one
+        first = self.opens(batch["step"], self.stage_one)
         self.stage.fill_(1 if first else 2)
         z = draw_latents(self.latent, len(batch["images"]), batch["images"].device)
         with torch.set_grad_enabled(first and torch.is_grad_enabled()):
@@ -100,7 +100,7 @@ class TextGame(ImageGame):
         return batch | {"fake": fake, "embedding": embedding, "divergence": divergence}
 
     def terms(self, turn: Turn, batch: Batch, step: int) -> Terms:
-        second = batch["progress"] >= self.stage_one
+        second = not self.opens(step, self.stage_one)
         discriminator = self.discriminator_two if second else self.discriminator
         objective = self.objective_two if second else self.objective
         if turn.player == "discriminator":

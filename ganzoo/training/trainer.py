@@ -168,7 +168,7 @@ class Trainer:
         return self._batch[1]
 
     def _prepare(self, number: int, part: int) -> Batch:
-        batch = self.batch(self.step, number, part) | {"progress": self.step / self.config.schedule.steps}
+        batch = self.batch(self.step, number, part) | {"step": self.step}
         wanted = torch.set_grad_enabled(self._trains_samplers(number))
         with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
             return self.game.prepare(batch)
