@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 import ganzoo
 from ganzoo.data.loader import to_float
 from ganzoo.data.prepare import open_dataset
+from ganzoo.training.health import measure
 
 SAMPLES = 1000
 # What the demo's 4 minutes are on 2 idle cores; by steps, a busy machine only takes longer.
@@ -34,6 +35,15 @@ def test_the_demo_learns_to_write_digits(prepared, two_threads, tmp_path):
     print(f"mean confidence {confidence.mean():.3f}, classes {counts.tolist()}")
     assert (counts >= SAMPLES // 100).sum() >= 8, counts
     assert confidence.mean() >= 0.8, confidence.mean()
+
+
+@pytest.mark.slow
+def test_a_short_stylegan2_keeps_its_variety(prepared, tmp_path):
+    """With a twentieth of the preset's R1 and no R2 all samples were one shape by then."""
+    run = ganzoo.train("stylegan2", dataset="mnist-10k", preset="cpu", steps=600, out=tmp_path / "run", device="cpu")
+    digits = to_float(open_dataset("mnist-10k", resolution=32).images[:64])
+    diversity = measure(digits, ganzoo.load(run).sample(64, seed=0))["diversity"].item()
+    assert diversity > 0.5, diversity
 
 
 @torch.no_grad()
