@@ -46,10 +46,11 @@ def export_onnx(model: Model, path: Path) -> Path:
     """Write a generator as ONNX: ``noise`` (batch, latent) and, with classes, ``labels`` (batch,) -> ``images``.
 
     Any batch size; images (batch, C, H, W) in [-1, 1]. Where onnxruntime is installed, a file whose images
-    differ from torch's is not kept.
+    differ from torch's is not kept. Raises GanzooError for generators with noise of their own.
     """
     require_onnx()
     generator = _plain_generator(model)
+    _require_no_noise(model, generator)
     inputs = _example(model, 2)
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings(), torch.no_grad():
@@ -117,6 +118,18 @@ def _plain_generator(model: Model) -> nn.Module:
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight")
     return generator
+
+
+@torch.no_grad()
+def _require_no_noise(model: Model, generator: nn.Module) -> None:
+    inputs, draws = _example(model, 1), Samples([(0, 0)])
+    with drawing_from(draws):
+        generator(*inputs.values())
+    if draws.draws:
+        raise GanzooError(
+            f"{model.config.name} adds noise inside its generator, which no ONNX file could repeat; "
+            "export it without --onnx"
+        )
 
 
 def _example(model: Model, n: int) -> dict[str, Tensor]:

@@ -103,6 +103,13 @@ def test_onnx_of_residual_networks(tmp_path, variant, options):
     _same_images(export.export_onnx(model, tmp_path / "model.onnx"), model)
 
 
+@pytest.mark.parametrize("variant", ["fastgan", "stylegan2"])
+def test_onnx_of_generators_with_noise_is_refused(cli, tmp_path, variant):
+    pytest.importorskip("onnxscript")
+    folder = save(small_model(variant), tmp_path / "model")
+    assert "noise inside its generator" in cli("export", folder, "--out", tmp_path / "out", "--onnx").sentence()
+
+
 def test_onnx_through_the_command_leaves_the_model_as_it_is(cli, conditional_model_dir, tmp_path):
     pytest.importorskip("onnxscript")
     assert cli("export", conditional_model_dir, "--out", tmp_path / "out", "--onnx").code == 0
