@@ -31,7 +31,8 @@ def normal(n: int, d: int = 16, seed: int = 0, shift: float = 0.0) -> torch.Tens
 
 
 def case(real: Look, fake: Look) -> Case:
-    images, reference = (SimpleNamespace(labels=each.labels, count=each.count) for each in (fake, real))
+    facts = [{"labels": each.labels, "count": each.count, "classes": ("cat", "dog")} for each in (fake, real)]
+    images, reference = (SimpleNamespace(**each) for each in facts)
     return Case(PROTOCOL, images, reference, lambda: real, lambda: fake)
 
 
@@ -81,10 +82,10 @@ def test_classes_are_compared_one_by_one():
     real = of_features(normal(100), labels)
     swapped = of_features(normal(100, seed=1) + 3 * labels[:, None], labels)
     parts = METRICS.get("class-fid")(case(real, swapped))[0].parts
-    assert parts["1"] > parts["0"] + 100
+    assert parts["dog"] > parts["cat"] + 100
     with pytest.raises(GanzooError, match="has no labels"):
         score("class-fid", real, of_features(normal(100)))
-    with pytest.raises(GanzooError, match="fewer than 2 images"):
+    with pytest.raises(GanzooError, match="class dog has fewer than 2 images"):
         score("class-fid", real, of_features(normal(3), torch.tensor([0, 0, 1])))
 
 
