@@ -13,7 +13,7 @@ import click
 
 from benchmarks.duel import CLOCKS, SIDES, alternate, result
 
-PEERS = ("tutorial", "torchgan", "vegans", "mimicry")
+PEERS = ("tutorial", "torchgan", "vegans", "mimicry", "scores")
 
 
 @click.command()

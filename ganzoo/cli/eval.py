@@ -12,7 +12,13 @@ from ganzoo.cli._output import print_json, print_table, progress_shown
 @click.command()
 @click.argument("model")
 @click.option("--dataset", required=True, metavar="NAME|PATH", help="The real images to compare with.")
-@click.option("--metrics", default="fid", show_default=True, metavar="A,B", help="Of fid, is, kid, prc, class-fid.")
+@click.option(
+    "--metrics",
+    default="fid",
+    show_default=True,
+    metavar="A,B",
+    help="Of fid is kid prc class-fid cas ppl psnr ssim perceptual.",
+)
 @click.option("--protocol", metavar="NAME", help="A frozen way to score: gz-inception-50k, gz-lite-10k, gz-mnist-10k.")
 @click.option("--extractor", metavar="NAME", help="What images are seen through: `ganzoo list --kind extractors`.")
 @click.option("--weights", metavar="FILE", help="The extractor's weights, where they cannot be downloaded.")

@@ -195,7 +195,7 @@ class Judge:
             "best": score.best,
             "value": score.value,
             "deviation": score.deviation,
-            "parts": {_class_name(self.reference, name): value for name, value in score.parts.items()},
+            "parts": score.parts,
             "subject": subject,
             "protocol": protocol.name,
             "protocol_id": protocol.identity(metric=score.name, seen=eyes, real=real.facts),
@@ -272,10 +272,6 @@ def _notes(score: Score, images: Images, made: Record, reference: PackedDataset,
     if label and label != reference.label:
         notes.append(f"trained on {label}, compared with {reference.label}")
     return notes
-
-
-def _class_name(reference: PackedDataset, number: str) -> str:
-    return reference.classes[int(number)] if number.isdecimal() and int(number) < len(reference.classes) else number
 
 
 def _versions() -> dict[str, str]:

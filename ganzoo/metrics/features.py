@@ -104,7 +104,7 @@ def inception(weights: str | Path | None = None) -> Extractor:
     """
     from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as resized
 
-    network = _Inception()
+    network = Inception()
     if weights == "random":
         sha256 = _digest(network)
     else:
@@ -173,7 +173,7 @@ def pretrained(name: str, weights: str | Path | None = None) -> Extractor:
     )
 
 
-class _Inception(nn.Sequential):
+class Inception(nn.Sequential):
     """torch-fidelity's layers in order, under the names that the weights have."""
 
     fc: nn.Linear

@@ -24,6 +24,7 @@ from ganzoo.games.translation import TranslationGame
 from ganzoo.zoo import Model, load, to_uint8, weights_file
 
 BATCH = 16
+TWO_SIDED = ("pairs", "unpaired")
 Batches = Callable[[int], Iterator[Tensor]]
 
 
@@ -52,6 +53,8 @@ def of_pack(
 
     side: ``a`` or ``b`` of data with two sides.
     """
+    if side and dataset.kind not in TWO_SIDED:
+        raise GanzooError(f"{dataset.label} has no two sides to translate between")
     pixels = getattr(dataset, f"images_{side}") if side else dataset.images
     left = len(pixels) - skip
     count = left if count is None else count
@@ -96,8 +99,6 @@ def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, la
 
 def of_translations(model: Model, dataset: PackedDataset, count: int | None = None, *, seed: int = 0) -> Images:
     """A model's translations of the first images of a data set with two sides; of pairs, the other is the target."""
-    if not isinstance(model.game, TranslationGame) or dataset.kind not in ("pairs", "unpaired"):
-        raise GanzooError(f"{model.config.name} does not translate between two sides of {dataset.label}")
     given, wanted = (getattr(dataset, f"images_{side}") for side in sides(model))
     chosen = given[: len(given) if count is None else min(count, len(given))]
     made: list[Tensor] = []
@@ -114,7 +115,9 @@ def of_translations(model: Model, dataset: PackedDataset, count: int | None = No
 
 
 def sides(model: Model) -> tuple[str, str]:
-    """From which side of its data a model translates to which."""
+    """From which side of its data a model translates to which; raises GanzooError for models that do something else."""
+    if not isinstance(model.game, TranslationGame):
+        raise GanzooError(f"{model.config.name} does not translate between two sides of data; it is scored otherwise")
     return ("b", "a") if model.config.direction == "BtoA" else ("a", "b")
 
 

@@ -5,7 +5,7 @@ IS, KID, precision and recall are torch-fidelity's functions on our features.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -128,17 +128,19 @@ def class_frechet_distance(case: Case) -> list[Score]:
     if case.reference.labels is None or case.images.labels is None:
         which = "the data set" if case.reference.labels is None else "what is scored"
         raise GanzooError(f"class-fid compares class by class, and {which} has no labels; leave it out")
-    real, fake = (_by_class(look) for look in (case.real, case.fake))
+    real, fake = _by_class(case.real, case.reference.classes), _by_class(case.fake, case.images.classes)
     parts = {}
-    for number in sorted(real.keys() & fake.keys()):
-        rows = real[number], fake[number]
+    for name in [name for name in real if name in fake]:
+        rows = real[name], fake[name]
         if min(map(len, rows)) < 2:
-            raise GanzooError(f"class {number} has fewer than 2 images on a side; score more images with -n")
-        parts[str(number)] = frechet_distance_from_features(*rows)
+            raise GanzooError(f"class {name} has fewer than 2 images on a side; score more images with -n")
+        parts[name] = frechet_distance_from_features(*rows)
+    if not parts:
+        raise GanzooError("what is scored and the data set have no class in common; leave class-fid out")
     return [Score("class-fid", "class FID", "lower", sum(parts.values()) / len(parts), parts=parts)]
 
 
-def _by_class(look: Look) -> dict[int, torch.Tensor]:
+def _by_class(look: Look, names: Sequence[str]) -> dict[str, torch.Tensor]:
     labels = look.labels
     assert labels is not None
-    return {number: look.features[labels == number] for number in labels.unique().tolist()}
+    return {names[number]: look.features[labels == number] for number in labels.unique().tolist()}

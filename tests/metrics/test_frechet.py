@@ -8,7 +8,13 @@ import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.frechet import Gaussian, Moments, frechet_distance, frechet_distance_from_features
+from ganzoo.metrics.frechet import (
+    Gaussian,
+    Moments,
+    frechet_distance,
+    frechet_distance_from_features,
+    nuclear_norm,
+)
 
 # pytorch-fid 0.3.0 with scipy 1.17.1 on the features of `made`: n, dimension, scale, shift -> distance.
 GOLDEN = [
@@ -110,3 +116,11 @@ def test_a_gaussian_of_many_images_equals_its_covariance():
     moments.add(x)
     gaussian: Gaussian = moments.gaussian()
     assert torch.allclose(gaussian.factor.T @ gaussian.factor, torch.cov(x.T), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("smallest", [-1, -4, -7, -12])
+def test_small_singular_values_lose_no_digits(smallest):
+    values = torch.logspace(1, smallest, 80, dtype=torch.float64)
+    draw = torch.Generator().manual_seed(0)
+    left, right = (torch.linalg.qr(torch.randn(80, 80, dtype=torch.float64, generator=draw))[0] for _ in range(2))
+    assert float(nuclear_norm(left @ values.diag() @ right)) == pytest.approx(float(values.sum()), rel=1e-9)

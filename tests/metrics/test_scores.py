@@ -31,7 +31,8 @@ def normal(n: int, d: int = 16, seed: int = 0, shift: float = 0.0) -> torch.Tens
 
 
 def case(real: Look, fake: Look) -> Case:
-    images, reference = (SimpleNamespace(labels=each.labels, count=each.count) for each in (fake, real))
+    facts = [{"labels": each.labels, "count": each.count, "classes": ("cat", "dog")} for each in (fake, real)]
+    images, reference = (SimpleNamespace(**each) for each in facts)
     return Case(PROTOCOL, images, reference, lambda: real, lambda: fake)
 
 
@@ -42,7 +43,7 @@ def score(metric: str, real: Look, fake: Look) -> dict[str, float]:
 def test_kid_is_unbiased():
     values = [
         score("kid", of_features(normal(100, seed=2 * i)), of_features(normal(100, seed=2 * i + 1)))["kid"]
-        for i in range(40)
+        for i in range(25)
     ]
     spread = torch.tensor(values).std() / len(values) ** 0.5
     assert abs(sum(values) / len(values)) < 3 * spread and min(values) < 0
@@ -81,20 +82,20 @@ def test_classes_are_compared_one_by_one():
     real = of_features(normal(100), labels)
     swapped = of_features(normal(100, seed=1) + 3 * labels[:, None], labels)
     parts = METRICS.get("class-fid")(case(real, swapped))[0].parts
-    assert parts["1"] > parts["0"] + 100
+    assert parts["dog"] > parts["cat"] + 100
     with pytest.raises(GanzooError, match="has no labels"):
         score("class-fid", real, of_features(normal(100)))
-    with pytest.raises(GanzooError, match="fewer than 2 images"):
+    with pytest.raises(GanzooError, match="class dog has fewer than 2 images"):
         score("class-fid", real, of_features(normal(3), torch.tensor([0, 0, 1])))
 
 
 def test_worse_digits_score_worse(digits):
     """FID rises with blur, with noise and with fewer classes; KID too."""
     extractor = load_extractor("mnist-classifier")
-    real = of_pack(digits, 800)
+    real = of_pack(digits, 300)
     reference = look(real, extractor)
-    held_out = torch.cat(list(of_pack(digits, 800, skip=800).batches(800)))
-    labels = of_pack(digits, 800, skip=800).labels
+    held_out = torch.cat(list(of_pack(digits, 300, skip=300).batches(300)))
+    labels = of_pack(digits, 300, skip=300).labels
 
     def distance(images: torch.Tensor, metric: str = "fid") -> float:
         fake = look(Images(len(images), lambda size: iter(images.split(size))), extractor)
