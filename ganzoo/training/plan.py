@@ -139,7 +139,7 @@ def with_steps(resolved: Resolved, steps: int) -> Resolved:
         if resolved.origins.get(f"schedule.{name}") != "command line"
     }
     if schedule.evaluations:
-        rhythm["eval_every"] = max(1, steps // schedule.evaluations)
+        rhythm["eval_every"] = -(-steps // schedule.evaluations)  # rounded up: the last one is at the end
     config = resolved.config.model_copy(update={"schedule": schedule.model_copy(update=rhythm | {"steps": steps})})
     return Resolved(config, resolved.origins)
 

@@ -389,7 +389,7 @@ def test_evaluations_spread_over_whatever_length_a_run_gets():
 
     asked = resolve("gan", overrides={"schedule.evaluations": 4})
     assert [with_steps(asked, steps).config.schedule.eval_every for steps in (103, 2, UNBOUNDED)] == [
-        25,
+        26,
         1,
         UNBOUNDED // 4,
     ]
