@@ -263,7 +263,7 @@ class Session:
         left = 0.9 * (seconds - self._spent())
         steps = distributed.highest(trainer.step + max(1, int(rate * left)), trainer.device)
         self.plan = replace(self.plan, resolved=with_steps(self.plan.resolved, steps))
-        trainer.config = self.plan.config
+        trainer.follow(self.plan.config)
         trainer.log.clear()  # of steps that may belong to a later phase
         self.recorder.say(f"{seconds / 60:g} minutes are {steps} steps here ({rate:.1f} steps a second)")
         if distributed.rank() == 0:

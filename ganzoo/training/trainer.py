@@ -52,11 +52,12 @@ class Trainer:
     """
 
     def __init__(self, game: Game, averaged: Game, config: Config, loader: Loader, settings: Settings):
-        self.config, self.loader, self.settings = config, loader, settings
+        self.loader, self.settings = loader, settings
         self.device = torch.device(settings.device)
         self.layout = game.layout if self.device.type == "cpu" else torch.channels_last
         self.game = game.to(self.device).to(memory_format=self.layout).train()
         self.averaged = averaged.to(self.device).to(memory_format=self.layout)
+        self.follow(config)
         self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
         self.step, self.interrupted, self._last = 0, 0, 0
         self.players = {turn.player: self._parameters(turn) for turn in game.turns}
@@ -75,9 +76,13 @@ class Trainer:
             for network in game.children():
                 network.compile()
 
+    def follow(self, config: Config) -> None:
+        """Play by a configuration; another one than at first may differ in its schedule."""
+        self.config, self.game.steps = config, config.schedule.steps
+
     def run(self, until: int, hooks: list[Hook]) -> None:
         """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
-        self._last, self.game.steps = until, self.config.schedule.steps
+        self._last = until
         while self.step < until and not distributed.highest(self.interrupted, self.device):
             for turn in self.game.turns_at(self.step):
                 for repeat in range(turn.repeat):

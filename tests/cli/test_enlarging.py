@@ -89,7 +89,7 @@ def test_mistakes_are_one_sentence(model, photos, cli, tmp_path):
         (["train", "srgan", "--dataset", photos, "--resolution", 30], "28 or 32"),
         (["train", "srgan", "--dataset", photos, "--resolution", 64], "smaller than a tile of 64x64"),
         (["train", "srgan", "--dataset", "mnist-10k", "--resolution", 32], "smaller than a tile of 32x32"),
-        (["train", "srgan", "--dataset", photos, "--direction", "AtoB"], "leave --direction out"),
+        (["train", "srgan", "--dataset", photos, "--direction", "AtoB"], "leave the direction out"),
         (["train", "srgan", "--dataset", "facades"], "pairs of images"),
         (["train", "srgan", "--dataset", photos, "-o", "game.scale=3", "--resolution", 33], "give 2, 4, 8"),
     ):
