@@ -53,8 +53,8 @@ WIDTHS = {
     "image_size": 32,
 }
 FROZEN = {"features": "timm:test_efficientnet", "feature_weights": "random", "feature_scales": [0, 1]}
-# StackGAN's second stage from the second step on.
-GAME = FROZEN | {"stage_one": 1e-6}
+# StackGAN's second stage from the second step on, and enlargers' judges from the first.
+GAME = FROZEN | {"stage_one": 1e-6, "pretrain": 0}
 
 
 def tiny(variant: str) -> dict[str, Any]:

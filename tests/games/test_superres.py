@@ -51,7 +51,7 @@ def test_the_discriminator_rests_until_its_phase(variant):
 
 
 def test_srgan_terms_are_the_papers():
-    trainer = trainer_for(configure("srgan", game__pixel_weight=2.0, game__pretrain=0, **GENTLE))
+    trainer = trainer_for(configure("srgan", game__pixel_weight=2.0, **GENTLE))
     game, (judge, make) = trainer.game, trainer.game.turns
     found, batch = trainer.terms(make, 0, 0), trainer._batch[1]
     real, fake = batch["images"], batch["fake"]
@@ -66,7 +66,7 @@ def test_srgan_terms_are_the_papers():
 
 
 def test_esrgan_compares_with_the_average():
-    trainer = trainer_for(configure("esrgan", game__pretrain=0, **GENTLE))
+    trainer = trainer_for(configure("esrgan", **GENTLE))
     found, batch = trainer.terms(trainer.game.turns[1], 0, 0), trainer._batch[1]
     real, fake = (trainer.game.discriminator(batch[name]) for name in ("images", "fake"))
     expected = softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()
