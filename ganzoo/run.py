@@ -18,6 +18,7 @@ from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
+from ganzoo.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
@@ -26,7 +27,6 @@ from ganzoo.training.checkpoint import CHECKPOINT, Checkpoint, initialise, read_
 from ganzoo.training.clock import Clock
 from ganzoo.training.interrupt import OUT_OF_TIME, Interrupted, signals, stop_if
 from ganzoo.training.logging import Recorder
-from ganzoo.training.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.training.plan import (
     Plan,
     Request,

@@ -23,7 +23,7 @@ from benchmarks.duel import CLOCKS, SIDES, serve
 def main(peer: str, duel: str, side: str, threads: int, scale: float, clock: str) -> None:
     import torch
 
-    from ganzoo.training.machine import keep_freed_memory
+    from ganzoo.machine import keep_freed_memory
 
     if side == "ganzoo":
         keep_freed_memory()  # as `ganzoo train` does; it holds for a whole process

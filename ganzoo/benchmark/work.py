@@ -20,13 +20,13 @@ from ganzoo.benchmark.suite import Cell, Job
 from ganzoo.best import BEST, SCORES
 from ganzoo.config import resolve
 from ganzoo.errors import Diverged, GanzooError
+from ganzoo.machine import pick_device
 from ganzoo.metrics.evaluate import Judge
 from ganzoo.metrics.protocol import choose
 from ganzoo.report.curves import thinned
 from ganzoo.report.record import read_run
 from ganzoo.training.checkpoint import CHECKPOINT, read_checkpoint
 from ganzoo.training.logging import read_metrics
-from ganzoo.training.machine import pick_device
 from ganzoo.training.plan import Request, command, family, open_data
 from ganzoo.zoo import weights_file
 

@@ -25,7 +25,7 @@ def command(
     """
     from ganzoo.augmenting import augment
     from ganzoo.cli._output import progress_shown
-    from ganzoo.training.machine import pick_device
+    from ganzoo.machine import pick_device
     from ganzoo.zoo import load
 
     loaded = load(model).to(pick_device(device))

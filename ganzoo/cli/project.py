@@ -38,8 +38,8 @@ def command(
     ganzoo sample runs/stylegan2-faces-1 --latent projected/me.safetensors --out again.png
     """
     from ganzoo.cli._output import progress_shown
+    from ganzoo.machine import pick_device
     from ganzoo.projecting import default_features, project_files
-    from ganzoo.training.machine import pick_device
     from ganzoo.zoo import load
 
     loaded, features = load(model).to(pick_device(device)), features or default_features()

@@ -48,8 +48,8 @@ def command(
     ganzoo sample runs/stylegan2-faces-1 --style-mix 6 --truncation 0.7 --out table.png
     ganzoo sample runs/stylegan2-faces-1 --latent projected/me.safetensors --out me.png
     """
+    from ganzoo.machine import pick_device
     from ganzoo.sampling import default_out, save_samples
-    from ganzoo.training.machine import pick_device
     from ganzoo.zoo import load
 
     loaded = load(model).to(pick_device(device))

@@ -33,7 +33,7 @@ def command(
     ganzoo translate runs/cyclegan-horse2zebra-1 zebras/ --direction BtoA --compare --out horses/
     ganzoo translate runs/srgan-photos-1 small.png --out large/
     """
-    from ganzoo.training.machine import pick_device
+    from ganzoo.machine import pick_device
     from ganzoo.translating import translate_files
     from ganzoo.zoo import load
 

@@ -14,6 +14,7 @@ import torch
 from ganzoo import __version__
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
+from ganzoo.machine import hardware, pick_device
 from ganzoo.metrics.features import Extractor, load_extractor
 from ganzoo.metrics.look import Look, Progress, cache_file, look, remembered
 from ganzoo.metrics.protocol import Protocol, choose
@@ -30,7 +31,6 @@ from ganzoo.metrics.samples import (
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.seen import trained_on_features
 from ganzoo.registry import METRICS
-from ganzoo.training.machine import hardware, pick_device
 from ganzoo.zoo import Model
 
 Record = dict[str, Any]

@@ -15,12 +15,12 @@ from ganzoo.config import Config
 from ganzoo.data.loader import Loader
 from ganzoo.errors import Diverged
 from ganzoo.games.base import Batch, Game, Turn, frozen
+from ganzoo.machine import PRECISIONS
 from ganzoo.training import distributed, health
 from ganzoo.training.checkpoint import optimizer_tensors, restore_optimizer
 from ganzoo.training.ema import EMA
 from ganzoo.training.optim import build_optimizer, clip_weights, lr_factor
 
-PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 NEVER = 2**62
 
 

@@ -22,8 +22,8 @@ from torch import nn
 
 from ganzoo.config import Schedule
 from ganzoo.errors import GanzooError
+from ganzoo.machine import check_precision, pick_device
 from ganzoo.training.ema import EMA
-from ganzoo.training.machine import check_precision, pick_device
 from ganzoo.training.optim import lr_factor
 from ganzoo.training.trainer import Hook
 

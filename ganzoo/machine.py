@@ -1,4 +1,4 @@
-"""The machine a run uses: device, precision, determinism."""
+"""The machine that networks run on: device, precision, determinism."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import platform
 import torch
 
 from ganzoo.errors import GanzooError
-from ganzoo.training.trainer import PRECISIONS
+
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # From malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
