@@ -66,7 +66,8 @@ def evaluate(
     be scored.
     """
     opened = open_model(model)
-    folder = of_folder(str(model), n) if opened is None else None
+    wanted = choose(protocol, count=n).count if protocol else n
+    folder = of_folder(str(model), wanted) if opened is None else None
     translator = opened if opened and opened.game.directions else None
     if protocol is None:
         extractor = extractor or default_extractor(dataset)

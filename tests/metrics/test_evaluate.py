@@ -94,7 +94,7 @@ def test_the_generators_weights_and_mode_are_left_alone(tiny_model, few_digits):
         ({"dataset": "mnist-10q"}, "unknown dataset"),
         ({"n": 1}, "at least 2 images"),
         ({"split": "val"}, "no split 'val'"),
-        ({"protocol": "gz-lite-10k"}, "says extractor efficientnet-lite0, not mnist-classifier"),
+        ({"protocol": "gz-lite-10k", "n": None}, "says extractor efficientnet-lite0, not mnist-classifier"),
         ({"protocol": "gz-mnist-10k"}, "says count 10000, not 20"),
     ],
 )
@@ -113,6 +113,11 @@ def test_who_trained_on_features_may_not_be_ranked_by_them():
         marked, "timm:tf_efficientnet_lite0"
     )
     assert not trained_on_features(marked, "timm:resnet18")
+
+
+def test_a_protocol_says_how_many_images_a_folder_must_hold(few_digits):
+    with pytest.raises(GanzooError, match="holds 60 images, not 10,000"):
+        ganzoo.evaluate(few_digits / "test", few_digits, protocol="gz-mnist-10k", device="cpu")
 
 
 def test_unknown_models_are_named():
