@@ -39,7 +39,7 @@ def test_the_demo_learns_to_write_digits(prepared, two_threads, tmp_path):
 
 @pytest.mark.slow
 def test_a_short_stylegan2_keeps_its_variety(prepared, tmp_path):
-    """With a twentieth of the preset's R1 and no R2 all samples were one shape by then."""
+    """Runs with a weak R1 and no R2 made one shape of nearly all latents by then."""
     run = ganzoo.train("stylegan2", dataset="mnist-10k", preset="cpu", steps=600, out=tmp_path / "run", device="cpu")
     digits = to_float(open_dataset("mnist-10k", resolution=32).images[:64])
     diversity = measure(digits, ganzoo.load(run).sample(64, seed=0))["diversity"].item()
