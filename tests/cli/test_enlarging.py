@@ -28,7 +28,7 @@ def photos(tmp_path_factory):
 def command(variant, data, out, *more):
     narrow = [word for key, value in tiny(variant).items() for word in ("-o", f"{key}={value}")]
     flags = ["--resolution", 16, "--steps", 4, "-o", "game.pretrain=0.5", "-o", "schedule.log_every=1"]
-    return ["train", variant, "--dataset", data, *flags, *narrow, "--device", "cpu", "--out", out, *more]
+    return ["train", variant, "--dataset", data, *narrow, *flags, "--device", "cpu", "--out", out, *more]
 
 
 def opened(path):
