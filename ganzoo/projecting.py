@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import interpolate
 
 from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Game
 from ganzoo.latents import save_latents
+from ganzoo.losses.reconstruction import direction_distances
 from ganzoo.translating import image_files, open_image, png_names
 from ganzoo.writing import new_folder
 from ganzoo.zoo import Model, save_grid
@@ -157,28 +158,26 @@ def _rate(share: float) -> float:
 
 
 def _distance_from(target: Tensor, features: nn.Module | None) -> Distance:
-    """Images (n, C, H, W) -> (n,): squared difference of pixels, plus that of unit feature vectors.
-
-    The latter is that of Zhang et al. 2018, eq. 1 (https://arxiv.org/abs/1801.03924), with all weights equal.
-    """
+    """Images (n, C, H, W) -> (n,): squared difference of pixels, plus that of the features' directions."""
     wanted = _seen(features, target)
 
     def distance(images: Tensor) -> Tensor:
         pixels = (images - target).square().mean((1, 2, 3))
         maps = zip(_seen(features, images), wanted, strict=True)
-        unlike = [(one - other).square().sum(1).mean((1, 2)) for one, other in maps]
+        unlike = [direction_distances(one, other) for one, other in maps]
         return pixels + sum(unlike) / max(len(unlike), 1)
 
     return distance
 
 
 def _seen(features: nn.Module | None, images: Tensor) -> list[Tensor]:
-    """Maps of unit vectors."""
+    """The maps of images, brought to a size that features are made for."""
     if features is None:
         return []
     side = min(max(images.shape[-1], SIDES[0]), SIDES[1])
     sized = interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-    return [normalize(each, dim=1) for each in features(sized)]
+    maps: list[Tensor] = features(sized)
+    return maps
 
 
 def _features(name: str, model: Model) -> nn.Module | None:

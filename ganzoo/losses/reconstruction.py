@@ -24,11 +24,16 @@ def l2(images: Tensor, target: Tensor) -> Tensor:
 
 
 def directions(maps: Tensor, target: Tensor) -> Tensor:
-    """Mean squared distance of the unit vectors that channels form at each place of a map (N, C, H, W); 0 to 4.
+    """The mean of :func:`direction_distances` over images."""
+    return direction_distances(maps.float(), target.float()).mean()
 
-    Zhang et al. 2018, eq. 1, all channels weighing alike (https://arxiv.org/abs/1801.03924).
+
+def direction_distances(maps: Tensor, target: Tensor) -> Tensor:
+    """Mean squared distance of the unit vectors that channels form at each place of maps (N, C, H, W): (N,), 0 to 4.
+
+    In the maps' precision. Zhang et al. 2018, eq. 1, all channels weighing alike (https://arxiv.org/abs/1801.03924).
     """
-    return (normalize(maps.float(), dim=1) - normalize(target.float(), dim=1)).square().sum(1).mean()
+    return (normalize(maps, dim=1) - normalize(target, dim=1)).square().sum(1).mean((1, 2))
 
 
 def perceptual(

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, normalize
+from torch.nn.functional import conv2d
 
 from ganzoo.errors import GanzooError
+from ganzoo.losses.reconstruction import direction_distances
 
 LUMA = (65.481, 128.553, 24.966)
 WINDOW, SIGMA = 11, 1.5
@@ -51,8 +52,8 @@ def perceptual_distance(features: Callable[[Tensor], Sequence[Tensor]], images: 
     (LPIPS) with all weights 1: no number of theirs, and only comparable for the same features.
     """
     _require_alike(images, target)
-    distances = [_of_units(*maps) for maps in zip(features(images), features(target), strict=True)]
-    return torch.stack(distances).sum(0)
+    maps = zip(features(images), features(target), strict=True)
+    return torch.stack([direction_distances(one.double(), other.double()) for one, other in maps]).sum(0)
 
 
 def luma(images: Tensor) -> Tensor:
@@ -71,11 +72,6 @@ def _windowed(x: Tensor) -> Tensor:
     row = torch.exp(-offsets.square() / (2 * SIGMA**2))
     row = row / row.sum()
     return conv2d(conv2d(x, row[None, None, None, :]), row[None, None, :, None])
-
-
-def _of_units(one: Tensor, other: Tensor) -> Tensor:
-    difference = normalize(one.double(), dim=1) - normalize(other.double(), dim=1)
-    return difference.square().sum(1).mean((1, 2))
 
 
 def _require_alike(images: Tensor, target: Tensor) -> None:
