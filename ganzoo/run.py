@@ -200,7 +200,7 @@ class Session:
         deadline = []
         if seconds and trainer.config.schedule.steps == UNBOUNDED:
             deadline = [Hook(1, lambda trainer: stop_if(self._spent() > seconds, trainer), at_end=False)]
-            self._fix_length(seconds)
+            self._fix_length(seconds, stop_at or UNBOUNDED)
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         with self.recorder.live():
             trainer.run(until, [*self._hooks(), *deadline, *hooks])
@@ -250,14 +250,17 @@ class Session:
                 self.recorder.say(f"step {trainer.step}: {record['title']} {record['value']:.4g}")
             distributed.barrier()
 
-    def _fix_length(self, seconds: float) -> None:
-        """Measure the rate, then let the schedules span what fits into the time."""
+    def _fix_length(self, seconds: float, stop_at: int) -> None:
+        """Measure the rate before step ``stop_at``, then let the schedules span what fits into the time."""
         trainer = self.trainer
-        trainer.run(trainer.step + 2, [])
+        trainer.run(min(trainer.step + 2, stop_at - 1), [])
         marked, first = self._spent(), trainer.step
         enough = marked + 0.03 * seconds
-        while not distributed.highest(int(trainer.interrupted or self._spent() > enough), trainer.device):
+        while True:
             trainer.run(trainer.step + 1, [])
+            over = trainer.interrupted or trainer.step >= stop_at or self._spent() > enough
+            if distributed.highest(int(over), trainer.device):
+                break
         rate = (trainer.step - first) / (self._spent() - marked)
         # A tenth is left for samples, checkpoints and a machine that gets busier.
         left = 0.9 * (seconds - self._spent())

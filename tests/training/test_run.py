@@ -97,12 +97,17 @@ def test_processor_minutes_end_a_run_near_the_processor_time_spent(train):
     assert before < read_tensors(run / CHECKPOINT)[1]["cpu_seconds"] < before + 10
 
 
-def test_a_run_by_minutes_can_be_stopped_and_resumed(train, saved):
-    run = train("gan", minutes=0.05, stop_at=20)
-    steps = saved(run)[1]["config"]["schedule"]["steps"]
-    train(resume=run, stop_at=30)
+@pytest.mark.parametrize(
+    ("minutes", "stop_at"), [(0.05, 1), pytest.param(60, 20, id="measuring takes longer"), (0.05, 20)]
+)
+def test_a_run_by_minutes_can_be_stopped_and_resumed(minutes, stop_at, train, saved):
+    run = train("gan", minutes=minutes, stop_at=stop_at)
     _, header = saved(run)
-    assert header["trainer"]["step"] == 30 and header["config"]["schedule"]["steps"] == steps
+    steps = header["config"]["schedule"]["steps"]
+    assert header["trainer"]["step"] == stop_at < steps < UNBOUNDED
+    train(resume=run, stop_at=stop_at + 1)
+    _, header = saved(run)
+    assert header["trainer"]["step"] == stop_at + 1 and header["config"]["schedule"]["steps"] == steps
 
 
 def test_hooks_do_not_change_the_run(train, saved, tmp_path):
