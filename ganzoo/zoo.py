@@ -16,7 +16,7 @@ from ganzoo import __version__
 from ganzoo.config import Config, resolve
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game, create_game
-from ganzoo.tensors import read_tensors, save_tensors
+from ganzoo.tensors import halved, read_tensors, save_tensors
 from ganzoo.weights import WEIGHTS, bundled_models
 from ganzoo.writing import new_file
 
@@ -237,18 +237,27 @@ class Model:
         return torch.tensor([self.class_number(item) for item in each])
 
 
-def save(model: Model, folder: str | Path, *, full: dict[str, Tensor] | None = None) -> Path:
-    """Write a model directory: weights with the configuration inside, ``config.json``, card and sample grid."""
+def save(model: Model, folder: str | Path, *, full: dict[str, Tensor] | None = None, half: bool = False) -> Path:
+    """Write a model directory: weights with the configuration inside, ``config.json``, card and sample grid.
+
+    full: further weights to keep. half: kernels and matrices as float16; they load as float32.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    header = {"format": FORMAT, "ganzoo": __version__, "config": model.config.model_dump(mode="json")}
-    save_tensors(folder / WEIGHTS, model.game.state_dict() | (full or {}), header)
-    readable = json.dumps(header | {"facts": model.facts}, indent=2, sort_keys=True)
-    (folder / "config.json").write_text(readable + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(model.card, encoding="utf-8")
+    weights = model.game.state_dict() | (full or {})
+    save_tensors(folder / WEIGHTS, {k: halved(v) for k, v in weights.items()} if half else weights, _header(model))
+    save_card(model, folder)
     if (preview := model.game.preview()) is not None:
         save_grid(preview, folder / "samples.png", columns=model.game.columns)
     return folder
+
+
+def save_card(model: Model, folder: Path) -> None:
+    """Write what a model directory says of the model, for programs and for people; not its weights."""
+    readable = json.dumps(_header(model) | {"facts": model.facts}, indent=2, sort_keys=True)
+    for name, text in (("config.json", readable + "\n"), ("README.md", model.card)):
+        with new_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def load(name_or_path: str | Path) -> Model:
@@ -321,6 +330,10 @@ def save_grid(images: Tensor, path: str | Path, *, columns: int | None = None) -
     with new_file(path) as temporary:
         Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary, format="PNG")
     return Path(path)
+
+
+def _header(model: Model) -> dict[str, Any]:
+    return {"format": FORMAT, "ganzoo": __version__, "config": model.config.model_dump(mode="json")}
 
 
 def _card_and_facts(folder: Path) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,11 @@ from pathlib import Path
 WEIGHTS = "model.safetensors"
 
 
+def is_bundled(folder: Path) -> bool:
+    """Whether a model directory lies where bundled ones do."""
+    return folder.absolute().parent == Path(__file__).absolute().parent
+
+
 def bundled_models() -> dict[str, Path]:
     """Each bundled model's directory by name."""
     return {file.parent.name: file.parent for file in sorted(Path(__file__).parent.glob(f"*/{WEIGHTS}"))}
