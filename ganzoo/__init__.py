@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from ganzoo.augmenting import augment
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
+    from ganzoo.lookup import list_models
     from ganzoo.metrics.evaluate import evaluate
     from ganzoo.projecting import project
     from ganzoo.run import train
     from ganzoo.variants import list_variants
-    from ganzoo.zoo import Model, create, list_models, load, save
+    from ganzoo.zoo import Model, create, load, save
 
 __version__ = "0.1.0"
 
@@ -27,7 +28,7 @@ _PLACES = {
     "augment": "augmenting",
     "create": "zoo",
     "evaluate": "metrics.evaluate",
-    "list_models": "zoo",
+    "list_models": "lookup",
     "list_variants": "variants",
     "load": "zoo",
     "project": "projecting",

@@ -16,6 +16,8 @@ from torch.nn.utils import parametrize
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.games.image import draw_latents
+from ganzoo.hub import PREFIX
+from ganzoo.index import write_index
 from ganzoo.random import Samples, drawing_from
 from ganzoo.report.card import model_card
 from ganzoo.tensors import halved, read_tensors
@@ -59,7 +61,7 @@ def export_model(
             shutil.copyfile(samples, folder / samples.name)
         if onnx:
             export_onnx(model, folder / "model.onnx")
-    return Path(out)
+    return _indexed(Path(out))
 
 
 def record_scores(source: str | Path, records: Sequence[dict[str, Any]]) -> Path:
@@ -73,15 +75,15 @@ def record_scores(source: str | Path, records: Sequence[dict[str, Any]]) -> Path
     model.facts = model.facts | {"scores": [*older, *records]}
     model.card = _card(model, folder)
     save_card(model, folder)
-    return folder / "README.md"
+    return _indexed(folder) / "README.md"
 
 
 def require_card(source: str | Path, *, raw: bool = False) -> None:
     """Refuse to write scores where no card is of what was scored."""
-    if raw or weights_file(source).name != WEIGHTS:
+    if raw or str(source).startswith(PREFIX) or weights_file(source).name != WEIGHTS:
         what = "a run's last weights" if raw else source
         raise GanzooError(
-            f"--card writes into a model directory, and {what} has none; export the model or leave it out"
+            f"--card writes into a model directory, and {what} has none of yours; export the model or leave it out"
         )
 
 
@@ -132,6 +134,12 @@ def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, 
 
 def _card(model: Model, folder: Path) -> str:
     return model_card(model.config, model.facts, **({"name": folder.name} if is_bundled(folder) else {}))
+
+
+def _indexed(folder: Path) -> Path:
+    if is_bundled(folder):
+        write_index()
+    return folder
 
 
 def _scored(record: Mapping[str, Any]) -> tuple[object, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,9 @@ from ganzoo import __version__
 from ganzoo.config import Config, resolve
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game, create_game
+from ganzoo.lookup import weights_file
 from ganzoo.tensors import halved, read_tensors, save_tensors
-from ganzoo.weights import WEIGHTS, bundled_models
+from ganzoo.weights import WEIGHTS
 from ganzoo.writing import new_file
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def save_card(model: Model, folder: Path) -> None:
 
 
 def load(name_or_path: str | Path) -> Model:
-    """A model from a run, a model directory or a ``.safetensors`` file.
+    """A model from a run, a model directory, a ``.safetensors`` file, a name or ``hf-hub:org/name[@revision]``.
 
     Raises GanzooError if there is none, or if the file is damaged, foreign or from a newer ganzoo.
     """
@@ -271,9 +271,7 @@ def load(name_or_path: str | Path) -> Model:
         raise GanzooError(f"{file} is not a ganzoo model; point at a run's folder or its model/ folder")
     if header["format"] > FORMAT:
         raise GanzooError(f"{file} was written by a newer ganzoo ({header.get('ganzoo')}); upgrade to load it")
-    config = resolve(header["config"]).config
-    names = {name.partition(".")[0] for name in tensors}
-    game = create_game(config, networks=[network for network in config.networks if network in names])
+    config, game = _built(file, header, {name.partition(".")[0] for name in tensors})
     # What only training carries besides networks is in no model.
     carried = {
         name: value for name, value in game.state_dict().items() if name.partition(".")[0] not in config.networks
@@ -289,23 +287,14 @@ def load(name_or_path: str | Path) -> Model:
     return Model(config, game, *_card_and_facts(file.parent))
 
 
-def weights_file(name_or_path: str | Path) -> Path:
-    """The weights of a run, a model directory, a file or a bundled model; raises GanzooError if there are none."""
-    path = Path(name_or_path)
-    for candidate in (path, path / WEIGHTS, path / "model" / WEIGHTS):
-        if candidate.is_file():
-            return candidate
-    if str(path) in bundled_models():
-        return bundled_models()[str(path)] / WEIGHTS
-    if path.exists():
-        raise GanzooError(f"{path} holds no model: expected {WEIGHTS} in it or in its model/ folder")
-    near = (str(each) for each in path.parent.glob("*") if (each / WEIGHTS).is_file() or (each / "model").is_dir())
-    raise UnknownName("model or path", str(path), [*list_models(), *near])
-
-
-def list_models(pattern: str = "*") -> list[str]:
-    """Names of the models that come with ganzoo and match a shell pattern."""
-    return [name for name in bundled_models() if fnmatchcase(name, pattern)]
+def _built(file: Path, header: Mapping[str, Any], names: set[str]) -> tuple[Config, Game]:
+    """A file's configuration and its game with the networks of these names, untrained."""
+    try:
+        config = resolve(header["config"]).config
+        return config, create_game(config, networks=[network for network in config.networks if network in names])
+    except GanzooError as error:
+        made = f"made with ganzoo {header.get('ganzoo')}"
+        raise GanzooError(f"{file} ({made}) cannot be built here: {error}") from error
 
 
 def to_uint8(images: Tensor) -> Tensor:

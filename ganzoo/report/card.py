@@ -64,10 +64,8 @@ def research_only(licence: str) -> bool:
 
 
 def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
-    terms = data.get("licence")
-    licence = {"license": "apache-2.0"}
-    if not terms or research_only(terms):
-        licence = {"license": "other", "license_name": "research-only" if terms else "terms-of-the-data"}
+    short = _licence_in_short(data)
+    licence = {"license": "apache-2.0"} if short == WEIGHTS_LICENCE else {"license": "other", "license_name": short}
     tags = ["gan", "image-generation", config.name, str(data.get("name") or ""), "pytorch"]
     return licence | {
         "library_name": "ganzoo",
@@ -76,17 +74,26 @@ def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _licence_in_short(data: Mapping[str, Any]) -> str:
+    """The licence of what was learned from data: Apache-2.0, ``research-only`` or ``terms-of-the-data``."""
+    terms = data.get("licence")
+    if not terms:
+        return "terms-of-the-data"
+    return "research-only" if research_only(terms) else WEIGHTS_LICENCE
+
+
+def _task(config: Config) -> str:
+    """What a model does, as model hubs call it."""
+    if config.captions:
+        return "text-to-image"
+    return "image-to-image" if from_images(config.game.name) else "unconditional-image-generation"
+
+
 def _wish(config: Config) -> dict[str, str]:
     """What a model can be asked for, for example."""
     if config.captions:
         return {"captions": config.captions[0]}
     return {"label": config.classes[0]} if config.conditional and config.classes else {}
-
-
-def _task(config: Config) -> str:
-    if config.captions:
-        return "text-to-image"
-    return "image-to-image" if from_images(config.game.name) else "unconditional-image-generation"
 
 
 def _summary(config: Config, data: Mapping[str, Any]) -> str:
@@ -192,18 +199,20 @@ def _commands(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) 
 
 def _scores(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A row for each score of the model, with what real images and other comparisons reached beside it."""
-    rows: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    rows: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
     for record in records:
-        title, subject = str(record.get("title") or record.get("metric", "")), record.get("subject")
+        subject, real = record.get("subject"), record.get("real") or {}
         scored = "this model" if subject in ("model", None) else str(subject)
-        rows.setdefault((title, str(record.get("protocol", ""))), {})[scored] = record
+        data = f"{real.get('dataset', '')} {real.get('split', '')}".strip()
+        key = (str(record.get("title") or record.get("metric", "")), data, str(record.get("protocol", "")))
+        rows.setdefault(key, {})[scored] = record
     subjects = list(dict.fromkeys(subject for row in rows.values() for subject in row))
     notes = dict.fromkeys(note for record in records for note in record.get("notes") or ())
     return {
-        "header": ["score", *subjects, "images", "protocol"],
+        "header": ["score", *subjects, "images", "compared with", "protocol"],
         "scores": [
-            [title + _direction(row), *(_value(row.get(subject, {})) for subject in subjects), *_protocol(name, row)]
-            for (title, name), row in rows.items()
+            [title + _direction(row), *(_value(row.get(subject, {})) for subject in subjects), *_how(data, name, row)]
+            for (title, data, name), row in rows.items()
         ],
         "notes": list(notes),
     }
@@ -219,11 +228,11 @@ def _value(record: Mapping[str, Any]) -> str:
     return text if deviation is None else f"{text} ± {number(deviation)}"
 
 
-def _protocol(name: str, row: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """How many images were scored, and how, of which the identity says all."""
+def _how(data: str, protocol: str, row: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+    """How many images were compared with which, and by which protocol, of which the identity says all."""
     record = row.get("this model", {})
     count, identity = (record.get("fake") or {}).get("count"), record.get("protocol_id")
-    return f"{count:,}" if count else "", f"{name} (`{identity}`)" if identity else name
+    return f"{count:,}" if count else "", data, f"{protocol} (`{identity}`)" if identity else protocol
 
 
 def _size(config: Config) -> str:

@@ -59,18 +59,27 @@ def test_a_conditional_model_shows_how_to_ask_for_a_class():
 def test_scores_are_shown_with_their_protocol():
     score = {"metric": "FID[mnist-classifier]", "value": 12.3456, "protocol": "gz-mnist-10k"}
     card = model_card(resolve("dcgan").config, {"scores": [score]})
-    assert "| FID[mnist-classifier] | 12.3 |  | gz-mnist-10k |" in card
+    assert "| FID[mnist-classifier] | 12.3 |  |  | gz-mnist-10k |" in card
 
 
 def test_what_real_images_score_is_shown_beside_the_model():
     made = {"title": "FID[x]", "best": "lower", "value": 12.3456, "deviation": 0.5, "subject": "model"}
-    made |= {"protocol": "gz-x", "protocol_id": "abc", "fake": {"count": 10_000}, "notes": ["trained on it"]}
+    made |= {
+        "protocol": "gz-x",
+        "protocol_id": "abc",
+        "fake": {"count": 10_000},
+        "real": {"dataset": "x", "split": "train"},
+        "notes": ["trained on it"],
+    }
     real = made | {"subject": "real test images", "value": 0.5, "deviation": None}
     other = made | {"title": "recall", "best": "higher", "value": 0.25}
     card = model_card(resolve("dcgan").config, {"scores": [made, real, other]})
-    assert "| score | this model | real test images | images | protocol |\n|---|---|---|---|---|\n" in card
-    assert "| FID[x] ↓ | 12.3 ± 0.5 | 0.5 | 10,000 | gz-x (`abc`) |" in card
-    assert "| recall ↑ | 0.25 ± 0.5 |  | 10,000 | gz-x (`abc`) |" in card
+    assert (
+        "| score | this model | real test images | images | compared with | protocol |\n|---|---|---|---|---|---|\n"
+        in card
+    )
+    assert "| FID[x] ↓ | 12.3 ± 0.5 | 0.5 | 10,000 | x train | gz-x (`abc`) |" in card
+    assert "| recall ↑ | 0.25 ± 0.5 |  | 10,000 | x train | gz-x (`abc`) |" in card
     assert card.count("trained on it") == 1
 
 
