@@ -182,10 +182,16 @@ def _card(model: Any, name: str) -> str:
 
 @contextmanager
 def _explained(reference: Reference, done: str) -> Iterator[None]:
+    """What goes wrong inside becomes one sentence; the client's own remarks on it are not shown."""
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.ERROR)
     try:
         yield
     except Exception as error:  # the client's transport, and so its errors, change with its version
         raise GanzooError(f"{reference} cannot be {done}: {_reason(error)}") from error
+    finally:
+        client.setLevel(level)
 
 
 def _reason(error: BaseException) -> str:
