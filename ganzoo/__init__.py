@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from ganzoo.errors import GanzooError, UnknownName
     from ganzoo.lookup import list_models
     from ganzoo.metrics.evaluate import evaluate
+    from ganzoo.model import Model
     from ganzoo.projecting import project
     from ganzoo.run import train
     from ganzoo.variants import list_variants
-    from ganzoo.zoo import Model, create, load, save
+    from ganzoo.zoo import create, load, save
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "GanzooError": "errors",
-    "Model": "zoo",
+    "Model": "model",
     "UnknownName": "errors",
     "augment": "augmenting",
     "create": "zoo",

@@ -58,6 +58,21 @@ def model_card(config: Config, facts: Mapping[str, Any], *, name: str = PLACE) -
     )
 
 
+def in_short(config: Config, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The card's main facts, as names and values."""
+    data, short = facts.get("data") or {}, {"images seen", "steps", "time", "hardware", "weights"}
+    rows = [("method", config.title), ("trained on", _data_name(data) if data else "")]
+    rows += [row for row in _training(config, facts, facts.get("run") or {}) if row[0] in short]
+    rows += [(str(score["title"]), f"{_value(score)} ({score['protocol']})") for score in _own(facts)]
+    rows += [("labels", _listing(config.classes) if config.conditional else ""), ("licence", _licence(data))]
+    return [(name, value) for name, value in rows if value]
+
+
+def _own(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The records of scores that are the model's and not those of real images."""
+    return [record for record in facts.get("scores") or () if record.get("subject", "model") == "model"]
+
+
 def research_only(licence: str) -> bool:
     """Whether a data set's licence, in words, keeps models of it from commercial use."""
     return any(word in licence.lower() for word in RESTRICTED)
