@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -183,9 +184,13 @@ def _card(model: Any, name: str) -> str:
 @contextmanager
 def _explained(reference: Reference, done: str) -> Iterator[None]:
     """What goes wrong inside becomes one sentence; the client's own remarks on it are not shown."""
+    from huggingface_hub.utils import disable_progress_bars
+
     client = logging.getLogger("huggingface_hub")
     level = client.level
     client.setLevel(logging.ERROR)
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     try:
         yield
     except Exception as error:  # the client's transport, and so its errors, change with its version

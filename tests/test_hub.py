@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from ganzoo.weights import WEIGHTS
 from ganzoo.zoo import load
 
 GOOD = "hf-hub:org/good"
+OLD = int(version("huggingface_hub").partition(".")[0]) < 1
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def hub(server, tiny_model_dir, monkeypatch):
     server.put("org/good", tiny_model_dir)
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     monkeypatch.setenv("HF_TOKEN", "hf_token")
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True, raising=False)
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 500)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return server
@@ -110,6 +112,7 @@ def test_names_that_are_none_are_refused(name, no_network):
         load(f"hf-hub:{name}")
 
 
+@pytest.mark.skipif(OLD, reason="the older client gives up, and goes on when it is asked again")
 def test_a_download_that_broke_off_goes_on_where_it_stopped(hub, tiny_model):
     hub.trouble["org/good"] = "cut"
     assert torch.equal(load(GOOD).sample(2), tiny_model.sample(2))
@@ -180,10 +183,12 @@ def test_what_was_fetched_is_listed(hub, cli):
     assert cli("info", GOOD).code == 0
 
 
+@pytest.mark.skipif(OLD, reason="the older client asks the real hub, whatever HF_ENDPOINT says")
 @pytest.mark.parametrize("private", [False, True])
 def test_what_is_pushed_is_what_is_loaded(hub, cli, tiny_model_dir, tiny_model, private):
     result = cli("push", tiny_model_dir, "hf-hub:me/mine", *(["--private"] if private else []))
-    assert result.code == 0 and result.out == f"{hub.url}/me/mine\n"
+    assert result.code == 0, result.err
+    assert result.out == f"{hub.url}/me/mine\n"
     assert ("me/mine" in hub.private) == private
     assert hub.repos["me/mine"].keys() == {WEIGHTS, "config.json", "README.md", "samples.png"}
     weights = (tiny_model_dir / WEIGHTS).read_bytes()
@@ -191,6 +196,7 @@ def test_what_is_pushed_is_what_is_loaded(hub, cli, tiny_model_dir, tiny_model, 
     assert torch.equal(load("hf-hub:me/mine").sample(2), tiny_model.sample(2))
 
 
+@pytest.mark.skipif(OLD, reason="the older client asks the real hub, whatever HF_ENDPOINT says")
 def test_a_pushed_card_says_how_to_load_it(hub, cli, tiny_model, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(hub.repos["org/good"][WEIGHTS])
     cli("push", tmp_path / "model.safetensors", "hf-hub:me/mine")
