@@ -10,21 +10,19 @@ import pytest
 import torch
 from PIL import Image
 from small import small_model
-from tiny import made
+from tiny import configure, made
 
 import ganzoo
-from ganzoo.zoo import load, save
+from ganzoo.games.base import create_game
+from ganzoo.zoo import Model, load, save
 
 SCORE = {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "subject": "model"}
 
 
 @pytest.mark.parametrize("variant", ganzoo.list_variants())
 def test_every_variant_works_in_half_precision(variant):
-    config = ganzoo.resolve(variant).config
-    narrow = {f"networks.{name}.channels": 8 for name, each in config.networks.items() if "channels" in each.options}
-    classes = {"classes": ["a", "b", "c"]} if config.conditional else {}
-    config = ganzoo.resolve(variant, overrides={"resolution": 32, **narrow, **classes}).config
-    model = ganzoo.Model(config, ganzoo.games.base.create_game(config))
+    config = configure(variant)
+    model = Model(config, create_game(config))
     full = made(model.game, 2, seed=1)
     half = made(model.half().game, 2, seed=1).float()
     assert model.game.get_submodule(model.game.sampled[0]).state_dict().popitem()[1].dtype == torch.float16
