@@ -67,11 +67,12 @@ def export_model(
 def record_scores(source: str | Path, records: Sequence[dict[str, Any]]) -> Path:
     """Add score records, as :func:`ganzoo.evaluate` returns them, to a model directory, and write its card anew.
 
-    An older record of the same score is replaced. Returns the card's path.
+    An older record of the same score gives way, unless only the older one has a protocol's name. Returns the card's
+    path.
     """
     folder, model = weights_file(source).parent, load(source)
-    new = {_scored(record) for record in records}
-    older = [record for record in model.facts.get("scores") or () if _scored(record) not in new]
+    new = {(*_scored(record), protocol) for record in records for protocol in (record.get("protocol"), "custom")}
+    older = [each for each in model.facts.get("scores") or () if (*_scored(each), each.get("protocol")) not in new]
     model.facts = model.facts | {"scores": [*older, *records]}
     model.card = _card(model, folder)
     save_card(model, folder)
@@ -143,7 +144,8 @@ def _indexed(folder: Path) -> Path:
 
 
 def _scored(record: Mapping[str, Any]) -> tuple[object, ...]:
-    return tuple(record.get(key) for key in ("title", "subject", "protocol_id"))
+    """What a score is of."""
+    return record.get("title"), record.get("subject"), (record.get("real") or {}).get("dataset")
 
 
 def _sampled_only(model: Model) -> Model:

@@ -40,6 +40,21 @@ def test_a_model_made_where_bundled_ones_lie_is_in_the_index(cli, tiny):
     assert cli("info", "tiny").code == 0
 
 
+def test_a_score_gives_way_to_a_newer_one_and_never_a_named_protocol_to_a_custom_one(tiny):
+    def kept():
+        return [(each["protocol"], each["value"]) for each in ganzoo.load("tiny").facts["scores"]]
+
+    custom, named = SCORE | {"protocol": "custom", "protocol_id": "x"}, SCORE | {"value": 3.5}
+    record_scores("tiny", [custom])
+    record_scores("tiny", [custom | {"value": 5.0, "protocol_id": "y"}])
+    assert kept() == [("custom", 5.0)]
+    record_scores("tiny", [SCORE])
+    record_scores("tiny", [named])
+    assert kept() == [("gz-x", 3.5)] and read_index()["tiny"]["score"]["value"] == 3.5
+    record_scores("tiny", [custom])
+    assert kept() == [("gz-x", 3.5), ("custom", 4.25)]
+
+
 def test_the_index_is_the_same_whoever_writes_it(tiny):
     before = weights.index_file().read_bytes()
     assert write_index().read_bytes() == before
