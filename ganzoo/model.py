@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 class Model:
     """A trained generator: ``model.sample(16, seed=0)``.
 
-    config: how it was built and trained. card: the model card's text, Markdown.
+    config: how it was built and trained. card: the model card's text, Markdown. facts: what the card tells.
+    picture: the file of its sample grid, where it came with one.
     """
 
-    def __init__(self, config: Config, game: Game, card: str = "", facts: dict[str, Any] | None = None):
-        self.config, self.game, self.card, self.facts = config, game.eval().requires_grad_(False), card, facts or {}
+    def __init__(
+        self,
+        config: Config,
+        game: Game,
+        card: str = "",
+        facts: dict[str, Any] | None = None,
+        picture: Path | None = None,
+    ):
+        self.config, self.game = config, game.eval().requires_grad_(False)
+        self.card, self.facts, self.picture = card, facts or {}, picture
 
     @property
     def classes(self) -> list[str]:

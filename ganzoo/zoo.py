@@ -106,7 +106,8 @@ def load(name_or_path: str | Path) -> Model:
     except RuntimeError as error:
         reason = textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …")
         raise GanzooError(f"{file} does not fit its own configuration: {reason}") from error
-    return Model(config, game, *_card_and_facts(file.parent))
+    picture = file.parent / "samples.png"
+    return Model(config, game, *_card_and_facts(file.parent), picture if picture.is_file() else None)
 
 
 def _built(file: Path, header: Mapping[str, Any], names: set[str]) -> tuple[Config, Game]:

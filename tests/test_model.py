@@ -64,15 +64,21 @@ def told(conditional_model):
 
 def test_notebooks_show_samples_and_facts(told):
     page = told._repr_html_()
-    image = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", page)[1])))
+    image = _picture(page)
     assert image.width > 8 * 64 and image.height > 2 * 64 and image.convert("L").getextrema()[1] > 100
     assert "&lt;b&gt;cats" in page and "<b>" not in page
     assert "FID[x]</th>" in page and "4.25 (gz-x)" in page and "cat, dog, owl" in page and "http" not in page
 
 
+def _picture(page):
+    return Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", page)[1])))
+
+
 def test_notebooks_show_models_that_need_images(tmp_path):
     page = load(save(small_model("pix2pix", resolution=32), tmp_path))._repr_html_()
     assert "<img" not in page and "Model(pix2pix" in page
+    Image.new("RGB", (70, 30)).save(tmp_path / "samples.png")
+    assert _picture(load(tmp_path)._repr_html_()).size == (70, 30)
 
 
 def test_terminals_show_facts(told):

@@ -50,7 +50,7 @@ def test_creating_is_seeded_and_leaves_torchs_generator_alone():
         ("dcgan", {"resolution": -1}, "resolution"),
         ("dcgan", {"image_channels": 7}, "image_channels"),
         ("cgan", {}, "needs class labels"),
-        ("dcgan", {"conditional": True, "classes": ["a"]}, "takes no labels"),
+        ("lsgan", {"conditional": True, "classes": ["a"]}, "takes no labels"),
         ("dcgan", {"networks__generator__chanels": 3}, "did you mean channels"),
         ("dcgan", {"loss": "hinje"}, "did you mean hinge"),
         ("dcgan", {"penalties": ["gradient-penalty"]}, "networks.discriminator.norm=layer"),

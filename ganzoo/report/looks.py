@@ -6,6 +6,9 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
+from ganzoo.pictures import to_images
 from ganzoo.report.card import in_short
 from ganzoo.report.template import render
 
@@ -32,18 +35,19 @@ def in_notebook(model: Model) -> str:
 
 
 def _samples(model: Model) -> str:
-    """A PNG as base64; empty for a model that needs images to make images from."""
+    """A PNG as base64: samples, or of a model that needs images to make images from the picture that came with it."""
+    preview = model.game.preview(SAMPLES)
+    if preview is not None:
+        return base64.b64encode(_grid(preview.float().cpu(), SIDE // model.config.resolution)).decode("ascii")
+    return base64.b64encode(model.picture.read_bytes()).decode("ascii") if model.picture else ""
+
+
+def _grid(images: Tensor, scale: int) -> bytes:
     from PIL import Image
     from torchvision.utils import make_grid
 
-    from ganzoo.pictures import to_images
-
-    preview = model.game.preview(SAMPLES)
-    if preview is None:
-        return ""
-    (grid,) = to_images(make_grid(preview.float().cpu(), nrow=COLUMNS, padding=1, pad_value=1)[None])
-    scale = max(1, SIDE // model.config.resolution)
-    larger = grid.resize((grid.width * scale, grid.height * scale), Image.Resampling.NEAREST)
+    (grid,) = to_images(make_grid(images, nrow=COLUMNS, padding=1, pad_value=1)[None])
+    larger = grid.resize((grid.width * max(scale, 1), grid.height * max(scale, 1)), Image.Resampling.NEAREST)
     file = io.BytesIO()
     larger.save(file, format="PNG")
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    return file.getvalue()
