@@ -24,6 +24,7 @@ FAMILIES = {
 ATTENTIVE = {"channels": 16, "attention": True, "spectral_norm": True, "num_classes": CLASSES}
 CASES = {
     **{name: (name, *keywords) for name, keywords in FAMILIES.items()},
+    "mlp with batch norm": ("mlp", {"width": 16, "norm": "batch"}, {"units": 8}),
     "dcgan with labels": ("dcgan", *FAMILIES["dcgan"]),
     "resnet with everything": ("resnet", {**ATTENTIVE, "upsample_before": 2}, ATTENTIVE),
 }
