@@ -52,7 +52,7 @@ def export_model(
         kept = model if full else _sampled_only(model)
         if half:  # so that the samples shown are those of the file
             kept.game.load_state_dict({name: halved(value).to(value) for name, value in kept.game.state_dict().items()})
-        if half or known_failures:
+        if half or known_failures or "weights" in kept.facts:
             kept.facts = kept.facts | _told(kept, half, known_failures)
             kept.card = _card(kept, Path(out))
         save(kept, folder, full=rest, half=half)

@@ -17,7 +17,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.home import ganzoo_home, offline
-from ganzoo.weights import WEIGHTS
+from ganzoo.weights import WEIGHTS, is_bundled
 
 PREFIX = "hf-hub:"
 # The weights last: where they are, the others are too.
@@ -94,7 +94,7 @@ def push(source: str | Path, name: str, *, private: bool = False) -> str:
         for extra in ("samples.png", "model.onnx"):
             if file.name == WEIGHTS and (file.parent / extra).is_file():
                 shutil.copyfile(file.parent / extra, folder / extra)
-        model.card = _card(model, str(reference))
+        model.card = _card(model, str(reference), bundled=is_bundled(file.parent))
         save_card(model, folder)
         with _explained(reference, "pushed"):
             return _upload(folder, reference, private, f"Upload {model.config.name} made with ganzoo")
@@ -174,11 +174,13 @@ def _upload(folder: Path, reference: Reference, private: bool, message: str) -> 
     return str(place)
 
 
-def _card(model: Any, name: str) -> str:
-    """A model's card that says under which name it can be loaded now."""
+def _card(model: Any, name: str, *, bundled: bool) -> str:
+    """A model's card that says under which name it can be loaded now; otherwise as its maker left it."""
     from ganzoo.report.card import PLACE, model_card
 
-    return model.card.replace(PLACE, name) if model.card else model_card(model.config, model.facts, name=name)
+    if bundled or not model.card:
+        return model_card(model.config, model.facts, name=name)
+    return str(model.card).replace(PLACE, name)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from huggingface_hub import constants
 import ganzoo
 from ganzoo import hub as hubs
 from ganzoo.errors import GanzooError
+from ganzoo.export import export_model
 from ganzoo.index import read_index, write_index
 from ganzoo.weights import WEIGHTS
 from ganzoo.zoo import load
@@ -197,10 +198,14 @@ def test_what_is_pushed_is_what_is_loaded(hub, cli, tiny_model_dir, tiny_model, 
 
 
 @pytest.mark.skipif(OLD, reason="the older client asks the real hub, whatever HF_ENDPOINT says")
-def test_a_pushed_card_says_how_to_load_it(hub, cli, tiny_model, tmp_path):
+def test_a_pushed_card_says_how_to_load_it(hub, cli, tmp_path, monkeypatch):
     (tmp_path / "model.safetensors").write_bytes(hub.repos["org/good"][WEIGHTS])
     cli("push", tmp_path / "model.safetensors", "hf-hub:me/mine")
     assert 'ganzoo.load("hf-hub:me/mine")' in hub.repos["me/mine"]["README.md"].decode()
+    monkeypatch.setattr("ganzoo.weights.__file__", str(tmp_path / "__init__.py"))
+    export_model(tmp_path / "model.safetensors", tmp_path / "tiny", half=True)
+    cli("push", "tiny", "hf-hub:me/tiny")
+    assert 'ganzoo.load("hf-hub:me/tiny")' in hub.repos["me/tiny"]["README.md"].decode()
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ def test_half_precision_is_half_the_size_and_says_so(cli, tiny_model_dir, tiny_m
     assert all((value.dtype == torch.float16) == (value.ndim > 1) for value in tensors.values())
     assert half.facts["known_failures"] == ["Sees nothing.", "Says nothing."] and "- Says nothing." in half.card
     assert half.facts["weights"]["dtype"] == "float16" and "float16" in half.card
+    cli("export", tmp_path / "half", "--out", tmp_path / "whole")
+    assert "float32" in load(tmp_path / "whole").card and "- Says nothing." in load(tmp_path / "whole").card
     cli("export", tmp_path / "half", "--out", tmp_path / "again", "--half")
     assert load(tmp_path / "again").card == half.card and torch.equal(load(tmp_path / "again").sample(4), images)
 
