@@ -34,16 +34,19 @@ def read_index() -> dict[str, Entry]:
     return dict(entries)
 
 
-def known_models() -> dict[str, Entry]:
-    """The index, with what is bundled but not in it yet and what was fetched from the hub besides.
+def known_models() -> list[str]:
+    """The models of the index, those bundled but not in it yet, and what was fetched from the hub besides."""
+    return sorted({*read_index(), *weights.bundled_models(), *hub.fetched()})
 
-    ``where`` in an entry is ``bundled``, ``cached`` or ``hub``.
-    """
-    entries = {name: entry | {"where": _where(entry["source"])} for name, entry in read_index().items()}
-    here = {name: (folder, BUNDLED) for name, folder in weights.bundled_models().items()}
-    here |= {name: (folder, name) for name, folder in hub.fetched().items()}
-    new = {name: described(*place) for name, place in here.items() if name not in entries}
-    return entries | {name: entry | {"where": _where(entry["source"])} for name, entry in new.items()}
+
+def known_model(name: str) -> Entry:
+    """What the index, or else the model itself, says of one; ``where`` is ``bundled``, ``cached`` or ``hub``."""
+    bundled = weights.bundled_models()
+    entry = read_index().get(name)
+    if entry is None:
+        entry = described(bundled[name], BUNDLED) if name in bundled else described(hub.fetched()[name], name)
+    source = entry["source"]
+    return entry | {"where": source if source == BUNDLED else "cached" if hub.cached(hub.parse(source)) else "hub"}
 
 
 def verify(file: Path, entry: Mapping[str, Any], advice: str) -> None:
@@ -95,10 +98,6 @@ def described(folder: Path, source: str) -> Entry:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise GanzooError(f"{folder} is no readable model directory ({error!r}); remove it or make it anew") from error
-
-
-def _where(source: str) -> str:
-    return BUNDLED if source == BUNDLED else "cached" if hub.cached(hub.parse(source)) else "hub"
 
 
 def _front_matter(card: Path) -> dict[str, Any]:

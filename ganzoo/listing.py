@@ -18,7 +18,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.hub import PREFIX
-from ganzoo.index import known_models
+from ganzoo.index import known_model, known_models
 from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, NETWORKS, PENALTIES, Registry
 from ganzoo.variants import is_variant_file, list_variants, read_variant
 from ganzoo.words import number
@@ -86,7 +86,7 @@ def _variant_row(name: str) -> dict[str, Any]:
 
 
 def _model_row(name: str) -> dict[str, Any]:
-    entry = known_models()[name]
+    entry = known_model(name)
     score, size = entry["score"], entry["bytes"] / 1e6
     return {
         "task": entry["task"],

@@ -92,3 +92,4 @@ def test_a_model_that_does_not_describe_itself_is_refused(cli, shipped, tiny_mod
     shutil.copytree(tiny_model_dir, shipped / "tiny")
     (shipped / "tiny" / "config.json").write_text(text)
     assert "no readable model directory" in cli("list", "--kind", "models").sentence()
+    assert cli("info", "wgan-gp").code == 0
