@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ganzoo import __version__
+from ganzoo.bounds import AtMost
 from ganzoo.config import Config, resolve
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Game, create_game
@@ -26,6 +27,7 @@ __all__ = [
     "weights_file",
 ]  # fmt: skip
 FORMAT = 1
+SPARE = 2**29  # numbers that a game may need besides its weights: pools of images, frozen features
 
 
 def create(
@@ -93,7 +95,7 @@ def load(name_or_path: str | Path) -> Model:
         raise GanzooError(f"{file} is not a ganzoo model; point at a run's folder or its model/ folder")
     if header["format"] > FORMAT:
         raise GanzooError(f"{file} was written by a newer ganzoo ({header.get('ganzoo')}); upgrade to load it")
-    config, game = _built(file, header, {name.partition(".")[0] for name in tensors})
+    config, game = _built(file, header, tensors)
     # What only training carries besides networks is in no model.
     carried = {
         name: value for name, value in game.state_dict().items() if name.partition(".")[0] not in config.networks
@@ -110,11 +112,13 @@ def load(name_or_path: str | Path) -> Model:
     return Model(config, game, *_card_and_facts(file.parent), picture if picture.is_file() else None)
 
 
-def _built(file: Path, header: Mapping[str, Any], names: set[str]) -> tuple[Config, Game]:
-    """A file's configuration and its game with the networks of these names, untrained."""
+def _built(file: Path, header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Config, Game]:
+    """A file's configuration and its game with the networks that the file has, untrained."""
+    names = {name.partition(".")[0] for name in tensors}
     try:
         config = resolve(header["config"]).config
-        return config, create_game(config, networks=[network for network in config.networks if network in names])
+        with AtMost(4 * sum(tensor.numel() for tensor in tensors.values()) + SPARE):
+            return config, create_game(config, networks=[network for network in config.networks if network in names])
     except GanzooError as error:
         made = f"made with ganzoo {header.get('ganzoo')}"
         raise GanzooError(f"{file} ({made}) cannot be built here: {error}") from error

@@ -269,6 +269,7 @@ def test_foreign_safetensors_are_refused(tmp_path):
         ),
         (lambda header: _with_generator(header, name="dcgan-generatr"), "did you mean dcgan-generator"),
         (lambda header: _with_generator(header, channels=10**9), "cannot be built"),
+        (lambda header: _with_generator(header, channels=10**5), "it is much larger than its weights"),
         (lambda header: _with_generator(header, channels=float("nan")), "cannot be built"),
     ],
 )
