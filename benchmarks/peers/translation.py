@@ -16,7 +16,7 @@ from benchmarks.duel import Duel
 from benchmarks.trainers import OneStep, real_batches, trainer_of_pairs
 from ganzoo.config import resolve
 from ganzoo.games.base import Game
-from ganzoo.nets.layers import BlockConv2d, InstanceNorm2d, ShiftedInstanceNorm2d, WinogradConv2d
+from ganzoo.nets.layers import BlockConv2d, InstanceNorm2d, ShiftedInstanceNorm2d
 
 Batch = tuple[Tensor, Tensor]
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
@@ -127,7 +127,7 @@ def _copied(game: Game, name: str) -> nn.Module:
     """The same network with the same weights, of torch's own layers in the memory layout they are made in."""
     network = copy.deepcopy(game.get_submodule(name)).to(memory_format=torch.contiguous_format).train()
     for place, module in list(network.named_modules()):
-        if isinstance(module, BlockConv2d | WinogradConv2d):
+        if isinstance(module, BlockConv2d):
             module.__class__ = nn.Conv2d
         if isinstance(module, InstanceNorm2d | ShiftedInstanceNorm2d):
             parent, _, child = place.rpartition(".")

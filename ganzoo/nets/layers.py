@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -287,68 +286,6 @@ class BlockConv2d(nn.Conv2d):
         kernels = [F.pad(self.weight, (right, 1 - right, down, 1 - down)) for down, right in places]
         blocks = F.conv2d(x, torch.stack(kernels, 1).flatten(0, 1), self.bias.repeat_interleave(4), stride=2)
         return F.pixel_shuffle(blocks, 2)
-
-
-class WinogradConv2d(nn.Conv2d):
-    """A 3×3 convolution without padding or bias; wide ones train on CPUs with 4 times fewer multiplications.
-
-    There, windows of 6×6 and kernels are transformed so that 16 outputs take 36 products a channel and not 144; the
-    result is the same to about 1e-5 of its largest number. In evaluation it is torch's convolution.
-    Lavin & Gray 2015, section 4.3, F(4×4, 3×3) (https://arxiv.org/abs/1509.09308).
-    """
-
-    # By which a window, a kernel and their product are multiplied from both sides, flattened.
-    window = torch.tensor(
-        [
-            [4, 0, -5, 0, 1, 0],
-            [0, -4, -4, 1, 1, 0],
-            [0, 4, -4, -1, 1, 0],
-            [0, -2, -1, 2, 1, 0],
-            [0, 2, -1, -2, 1, 0],
-            [0, 4, 0, -5, 0, 1],
-        ]
-    )
-    kernel = torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]).double() / 24
-    output = torch.tensor([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
-
-    def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(in_channels, out_channels, 3, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, channels, height, width = x.shape
-        if not self._pays(x):
-            return super().forward(x)
-        down, across = height // 4, width // 4
-        windows = torch.kron(self.window, self.window).to(x) @ _Windows.apply(x.permute(0, 2, 3, 1))
-        kernels = torch.kron(self.kernel, self.kernel).to(x) @ self.weight.permute(2, 3, 1, 0).reshape(9, -1)
-        products = windows.view(36, -1, channels) @ kernels.view(36, channels, -1)
-        outputs = (torch.kron(self.output, self.output).to(x) @ products.flatten(1)).view(4, 4, n, down, across, -1)
-        return outputs.permute(2, 3, 0, 4, 1, 5).reshape(n, 4 * down, 4 * across, -1).permute(0, 3, 1, 2)
-
-    def _pays(self, x: Tensor) -> bool:
-        """Narrow layers would spend on the transforms what they save, and half precision would not survive them."""
-        divides = x.shape[2] % 4 == x.shape[3] % 4 == 2
-        eager = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
-        return self.training and eager and divides and x.shape[1] >= 64
-
-
-class _Windows(torch.autograd.Function):
-    """Every fourth 6×6 window of maps, the places in one first: (N, H, W, C) -> (36, N·H/4·W/4·C)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.shape = x.shape
-        return x.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3).reshape(36, -1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        # In four parts whose windows do not overlap; torch's own way adds number by number.
-        total = gradients[0].new_zeros(ctx.shape)
-        windows = total.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)
-        given = gradients[0].view(windows.shape)
-        for rows, columns in itertools.product((slice(4), slice(4, 6)), repeat=2):
-            windows[rows, columns] += given[rows, columns]
-        return total
 
 
 def flatten(x: Tensor) -> Tensor:

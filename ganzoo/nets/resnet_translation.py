@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import BlockConv2d, Dropout, WinogradConv2d, initialise_normal, memory_format, translation_norm
+from ganzoo.nets.layers import BlockConv2d, Dropout, initialise_normal, memory_format, translation_norm
 from ganzoo.registry import NETWORKS
 
 
@@ -67,10 +67,10 @@ class Residual(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(1),
-            *_stage(WinogradConv2d(channels, channels), norm),
+            *_stage(nn.Conv2d(channels, channels, 3, bias=False), norm),
             Dropout(dropout, noise=True),
             nn.ReflectionPad2d(1),
-            WinogradConv2d(channels, channels),
+            nn.Conv2d(channels, channels, 3, bias=False),
             translation_norm(norm, channels),
         )
 

@@ -18,7 +18,6 @@ from ganzoo.nets.layers import (
     Project,
     SelfAttention,
     UpConv2d,
-    WinogradConv2d,
     depth,
     norm2d,
     spectral,
@@ -50,27 +49,6 @@ def test_a_convolution_in_blocks_is_the_convolution(size):
     layer = BlockConv2d(4, 3, 5).double()
     x = torch.randn(2, 4, *size).double()
     torch.testing.assert_close(layer(x), F.conv2d(x, layer.weight, layer.bias))
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_the_winograd_convolution_and_its_gradients_are_the_convolutions(layout):
-    layer = WinogradConv2d(64, 3).double()
-    x = torch.randn(2, 64, 10, 6).double().to(memory_format=layout).requires_grad_()
-    results = []
-    for convolve in (layer, lambda x: F.conv2d(x, layer.weight)):
-        y = convolve(x)
-        slopes = torch.autograd.grad(y.sin().sum(), (x, layer.weight), create_graph=True)
-        seconds = torch.autograd.grad(sum(slope.square().sum() for slope in slopes), (x, layer.weight))
-        results.append((y, *slopes, *seconds))
-    torch.testing.assert_close(*results)
-    assert not torch.equal(results[0][0], results[1][0])  # it was another way
-
-
-def test_the_winograd_convolution_is_torchs_in_evaluation_and_where_it_does_not_fit():
-    layer, x = WinogradConv2d(64, 3), torch.randn(1, 64, 10, 10)
-    for given in (x[:, :, 1:], x[..., 2:]):
-        assert torch.equal(layer(given), F.conv2d(given, layer.weight))
-    assert torch.equal(layer.eval()(x), F.conv2d(x, layer.weight))
 
 
 @pytest.mark.parametrize(
