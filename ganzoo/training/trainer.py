@@ -19,7 +19,7 @@ from ganzoo.training import distributed, health
 from ganzoo.training.batches import Batches
 from ganzoo.training.checkpoint import optimizer_tensors, restore_optimizer
 from ganzoo.training.ema import EMA
-from ganzoo.training.optim import build_optimizer, clip_weights, lr_factor
+from ganzoo.training.optim import build_optimizer, clip_weights, follow_schedule
 
 NEVER = 2**62
 
@@ -64,7 +64,8 @@ class Trainer:
 
     def follow(self, config: Config) -> None:
         """Play by a configuration; another one than at first may differ in its schedule."""
-        self.config, self.game.steps = config, config.schedule.steps
+        self.config = config
+        self.game.follow(config.schedule)
 
     def run(self, until: int, hooks: list[Hook]) -> None:
         """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
@@ -74,7 +75,7 @@ class Trainer:
                 for repeat in range(turn.repeat):
                     self.update(turn, repeat)
             self.step += 1
-            self.ema.update(self.step)
+            self.ema.update(self.step, self.config.schedule.burnt_in(self.step))
             self.check_finite(certain=self.device.type == "cpu")
             for hook in hooks:
                 if self.step % hook.every == 0 or (hook.at_end and self.step == until):
@@ -149,8 +150,7 @@ class Trainer:
         if self._logs():
             self.log[f"{player}/gradient_norm"] = torch.nn.utils.get_total_norm(gradients)
         config = self.config.optimizers[player]
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * lr_factor(self.config.schedule, self.step)
+        follow_schedule(optimizer, config, self.config.schedule, self.step)
         self.scaler.step(optimizer)
         self.scaler.update()
         if config.weight_clip:
