@@ -6,10 +6,12 @@ Reimers and Gurevych 2019 (https://arxiv.org/abs/1908.10084), section 3.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +22,8 @@ from ganzoo.home import offline
 from ganzoo.registry import NETWORKS
 from ganzoo.text import decode, encode
 
+POOLING = "1_Pooling/config.json"
 EXTRA = "pip install 'torch-ganzoo[sentences]'"
-Self = TypeVar("Self", bound="SentenceEncoder")
 
 
 @NETWORKS.register("sentence-encoder")
@@ -36,17 +38,23 @@ class SentenceEncoder(nn.Module):
 
     def __init__(self, model: str):
         super().__init__()
-        # In a tuple, modules are not registered.
-        self._held = _load(model)
-        tokenizer, transformer, _ = self._held
-        self.size = int(transformer.config.hidden_size)
-        self.tokens = min(tokenizer.model_max_length, transformer.config.max_position_embeddings)
+        with _refusing(model) as (transformers, options):
+            from transformers.utils import cached_file
+
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
+            config = transformers.AutoConfig.from_pretrained(model, **options)
+            cached_file(model, "model.safetensors", **options)
+            pooling = cached_file(model, POOLING, _raise_exceptions_for_missing_entries=False, **options)
+        self.model, self.size = model, int(config.hidden_size)
+        self.tokens = min(self._tokenizer.model_max_length, config.max_position_embeddings)
+        said = json.loads(Path(pooling).read_text(encoding="utf-8")) if pooling else {}
+        self._first = bool(said.get("pooling_mode_cls_token"))
         self._known: dict[str, Tensor] = {}
 
     def codes(self, texts: Sequence[str]) -> Tensor:
         """Texts as it takes them; raises GanzooError for those of too many tokens."""
         for text in texts:
-            count = len(self._held[0](text)["input_ids"])
+            count = len(self._tokenizer(text)["input_ids"])
             if count > self.tokens:
                 start = shorten(text, 60, placeholder=" …")
                 raise GanzooError(f"the text '{start}' has {count} tokens, the encoder takes {self.tokens}; shorten it")
@@ -56,44 +64,42 @@ class SentenceEncoder(nn.Module):
         texts = decode(codes.cpu().numpy())
         for text in texts:
             if text not in self._known:
-                self._known[text] = self._embedding(text)
+                self._known[text] = self._embedding(text, codes.device)
         return torch.stack([self._known[text] for text in texts]).to(codes.device)
 
+    @cached_property
+    def _transformer(self) -> Any:
+        """Built when first needed, so that models are loaded without it; no attribute, which would register it."""
+        with _refusing(self.model) as (transformers, options), torch.random.fork_rng(devices=[]):
+            built = transformers.AutoModel.from_pretrained(self.model, use_safetensors=True, **options)
+        return built.eval().requires_grad_(False)
+
     @torch.no_grad()
-    def _embedding(self, text: str) -> Tensor:
+    def _embedding(self, text: str, device: torch.device) -> Tensor:
         """One text's alone: a batch's other texts would change the rounding, and resuming would not be exact."""
-        tokenizer, transformer, first = self._held
-        tokens = tokenizer(text, return_tensors="pt").to(transformer.device)
-        with torch.autocast(transformer.device.type, enabled=False):
+        transformer = self._transformer.to(device)
+        tokens = self._tokenizer(text, return_tensors="pt").to(device)
+        with torch.autocast(device.type, enabled=False):
             outputs = transformer(**tokens).last_hidden_state[0].float()
-        embedding = outputs[0] if first else outputs.mean(0)
+        embedding = outputs[0] if self._first else outputs.mean(0)
         return (F.normalize(embedding, dim=0) * self.size**0.5).cpu()
 
-    def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        self._held[1]._apply(fn)
-        return super()._apply(fn, recurse)
 
-
-def _load(model: str) -> tuple[Any, Any, bool]:
-    """Tokenizer, frozen transformer, and whether its first token stands for the text."""
+@contextmanager
+def _refusing(model: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The package transformers and how to ask it for a model; its errors inside become sentences."""
     try:
-        from transformers import AutoModel, AutoTokenizer, logging
-        from transformers.utils import cached_file
+        import transformers
     except ImportError as error:
         raise GanzooError(f"sentence-encoder needs the package transformers; `{EXTRA}` brings it") from error
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    given: dict[str, Any] = {"local_files_only": offline()}
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, **given)
-        transformer = AutoModel.from_pretrained(model, use_safetensors=True, **given)
-        pooling = cached_file(model, "1_Pooling/config.json", _raise_exceptions_for_missing_entries=False, **given)
-    except (OSError, ValueError, ImportError) as error:
+        yield transformers, {"local_files_only": offline()}
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
         forbidden = offline() and not Path(model).is_dir()
         why = "GANZOO_OFFLINE forbids downloading it" if forbidden else shorten(str(error), 160, placeholder=" …")
         raise GanzooError(
             f"the sentence model '{model}' cannot be had ({why}); give one's name at huggingface.co, or a folder with "
             "its config.json, tokenizer and model.safetensors"
         ) from error
-    said = json.loads(Path(pooling).read_text(encoding="utf-8")) if pooling else {}
-    return tokenizer, transformer.eval().requires_grad_(False), bool(said.get("pooling_mode_cls_token"))
