@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from tiny import configure, same, trainer_for
+from tiny import configure, trainer_for
 from torch import nn
 
 from ganzoo.annealing import at, burnt_in, value_of
@@ -97,7 +97,6 @@ def test_r3gans_whole_burn_in_can_be_played():
     states = []
     trainer.run(5, [Hook(1, lambda t: states.append(t.game.objective.augment.probability.item()))])
     assert states == pytest.approx([0.3 * burnt_in(step, 3.125) for step in range(5)])
-    assert not same(trainer.averaged.state_dict(), trainer.game.generator.state_dict())
 
 
 @pytest.mark.parametrize(
