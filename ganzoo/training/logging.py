@@ -85,10 +85,10 @@ class Recorder:
         }
         return {
             "step": step,
-            "images_seen": step * batch * self.trainer.batches_per_step,
+            "images_seen": step * batch * self.trainer.batches.per_step,
             "seconds": round(self.clock.wall, 3),
             "cpu_seconds": round(self.clock.cpu, 3),
-            "images_per_second": round((step - since) * batch * self.trainer.batches_per_step / (now - then), 2),
+            "images_per_second": round((step - since) * batch * self.trainer.batches.per_step / (now - then), 2),
         } | rates
 
     def _eta(self) -> float:
