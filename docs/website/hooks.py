@@ -17,9 +17,11 @@ SECTIONS = {
     "Models": model_pages.pages(),
     "Reference": reference_pages.pages(),
 }
+GENERATED = {path for pages in SECTIONS.values() for path in pages}
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 OUTSIDE = re.compile(r"\[[^\]]*\]\(\.\./(?!docs/)([^)#]+)\)")
+THIN_SPACE = '<mspace width="0.16em"/>'
 GALLERY = "<!-- gallery -->"
 
 
@@ -46,7 +48,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Name files outside docs/ instead of linking to them, and show the bundled models where a page asks for them."""
-    return OUTSIDE.sub(r"`\1`", markdown).replace(GALLERY, model_pages.gallery())
+    if page.file.src_uri not in GENERATED:
+        markdown = OUTSIDE.sub(r"`\1`", markdown)
+    return markdown.replace(GALLERY, model_pages.gallery())
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
@@ -58,7 +62,8 @@ def _formula(found: re.Match[str]) -> str:
     latex = found[3]
     for entity, character in ENTITIES.items():
         latex = latex.replace(entity, character)
-    return str(convert(latex.strip(), display="block" if found[2] == "[" else "inline"))
+    formula = str(convert(latex.strip(), display="block" if found[2] == "[" else "inline"))
+    return formula.replace("<mi>log</mi>", f"<mi>log</mi>{THIN_SPACE}")
 
 
 def _unlisted(config: Any) -> list[str]:

@@ -153,9 +153,9 @@ def _losses(config: Config) -> Iterator[str]:
         yield f"Penalty `{component.name}`, added to the discriminator's loss{_interval(component.options)}:"
         yield _display(term) if term else ""
         yield f"with {where}." if where else ""
-    if terms := equations.game_terms(config):
-        yield f"The game `{config.game.name}` adds:"
-        yield from (_display(rf"{player} \mathrel{{+}}= {term}") for player, term in terms)
+    for player, term in equations.game_terms(config):
+        yield f"The game adds to ${player}$:"
+        yield _display(term)
     yield equations.NOTATION.get(config.game.name, "")
     if config.augment:
         (entry,) = entries("augments", config.augment.name)
