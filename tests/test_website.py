@@ -30,7 +30,7 @@ def test_a_variant_has_a_page(website, name):
 
 def test_a_page_shows_weights_turns_and_presets(website):
     text = website("variant_pages").page("wgan-gp")
-    assert r"10\; \mathbb{E}_{\hat{x}}" in text and "the discriminator moves 5 times" in text
+    assert r"10 \cdot \mathbb{E}_{\hat{x}}" in text and "the discriminator moves 5 times" in text
     assert "| `schedule.steps` | `100000` | `3000` | variant wgan-gp |" in text
     assert "1.2 M" in text and "mimicry" in text
 

@@ -86,7 +86,7 @@ def penalty(component: Component) -> tuple[str, str]:
     options = given(PENALTIES.get(component.name), component)
     term, where = PENALTY_TERMS.get(component.name, ""), WHERE.get(component.name, "")
     weight = number(options.get("weight", 1))
-    return (rf"{weight}\; {term % _numbers(options)}" if term else "", where % _numbers(options))
+    return (rf"{weight} \cdot {term % _numbers(options)}" if term else "", where % _numbers(options))
 
 
 def game_terms(config: Config) -> Terms:
