@@ -104,7 +104,7 @@ class Config(Strict):
     captions: examples of the texts a model draws, the data's longest among them.
     """
 
-    name: str
+    name: str = Field(pattern=r"^[^/\\]+$")  # folders are called by it
     title: str
     paper: Paper | None = None
     game: Component

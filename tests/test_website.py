@@ -53,7 +53,8 @@ def test_bundled_models_have_pages(website, monkeypatch, tmp_path):
     models = website("model_pages")
     (tmp_path / "README.md").write_text("---\nlicense: other\n---\n\n# Tiny\n\n![samples](samples.png)\n")
     monkeypatch.setattr(models, "bundled_models", lambda: {"tiny": tmp_path})
-    monkeypatch.setattr(models, "entries", lambda kind: [{"name": "tiny", "data": "noise", "resolution": 16}])
+    row = {"name": "tiny", "data": "noise", "resolution": "16×16×1", "score": "", "size": "0.1 MB"}
+    monkeypatch.setattr(models, "entries", lambda kind, pattern: [row])
     pages = models.pages()
     assert 'src="tiny.png"' in pages["models/index.md"] and 'src="models/tiny.png"' in models.gallery()
     assert pages["models/tiny.md"] == "\n# Tiny\n\n![samples](tiny.png)\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from ganzoo.listing import entries
 from ganzoo.weights import bundled_models
@@ -30,12 +32,15 @@ def pictures() -> dict[str, Path]:
 
 def gallery(below: str = "models/") -> str:
     """All models' samples, as a page sees them from where ``below`` leads to the models' folder."""
-    figures = [
-        f'<figure><a href="{below}{row["name"]}.html"><img src="{below}{row["name"]}.png" alt="samples"></a>'
-        f"<figcaption><code>{row['name']}</code><br>{row['data']}, {row['resolution']} px</figcaption></figure>"
-        for row in entries("models")
-    ]
+    figures = [_figure(below, *entries("models", name)) for name in bundled_models()]
     return f'<div class="gallery">{"".join(figures)}</div>' if figures else ""
+
+
+def _figure(below: str, row: dict[str, Any]) -> str:
+    place = f"{below}{row['name']}"
+    facts = "<br>".join(filter(None, (f"{row['data']}, {row['resolution']}", escape(row["score"]), row["size"])))
+    picture = f'<a href="{place}.html"><img src="{place}.png" alt="samples"></a>'
+    return f"<figure>{picture}<figcaption><code>{row['name']}</code><br>{facts}</figcaption></figure>"
 
 
 def _card(name: str, folder: Path) -> str:

@@ -29,21 +29,28 @@ from ganzoo.cli._output import print_json, print_table, progress_shown
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
 @click.option("--real-floor", is_flag=True, help="Also score the data's own test split and one half of it.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--card", is_flag=True, help="Also write the scores into MODEL's card and config.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole records as JSON.")
-def command(model: str, dataset: str, metrics: str, raw: bool, as_json: bool, **options: Any) -> None:
+def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_json: bool, **options: Any) -> None:
     """Score MODEL, a run's folder, a model directory, a name or a folder of generated images, against real images.
 
     \b
     ganzoo eval runs/wgan-gp-mnist-1 --dataset mnist --protocol gz-mnist-10k
     ganzoo eval runs/sngan-cifar10-1 --dataset cifar10 --metrics fid,is,kid,prc --real-floor
+    ganzoo eval cats-model --dataset ~/cats --extractor efficientnet-lite0 --real-floor --card
     ganzoo eval samples/ --dataset ~/cats --extractor efficientnet-lite0 -n 5000
     """
+    from ganzoo.export import record_scores, require_card
     from ganzoo.metrics.evaluate import evaluate
     from ganzoo.training.checkpoint import raw_model
 
+    if card:
+        require_card(model, raw=raw)
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     with progress_shown() as progress:
         records = evaluate(raw_model(model) if raw else model, dataset, names, progress=progress, **options)
+    if card:
+        record_scores(model, records)
     if as_json:
         return print_json(records)
     rows = [(r["title"], _value(r), r["subject"], r["fake"]["count"], r["protocol_id"]) for r in records]

@@ -37,6 +37,7 @@ Record = dict[str, Any]
 DIGITS = ("mnist", "mnist-10k")
 KINDS = ("images", "labelled")
 OF_MODELS = ("ppl", "cas", "psnr", "ssim", "perceptual")
+OF_CLASSIFIERS = ("is", "label-accuracy")
 FEW = 10_000
 
 
@@ -171,7 +172,8 @@ class Judge:
 
     def _compare(self, real: Images, images: Images, subject: str, model: Model | None = None) -> list[Record]:
         def see_fake() -> Look:
-            kept, logits, stage = self.protocol.compared, "is" in self.metrics, f"looking at the {subject}"
+            kept, stage = self.protocol.compared, f"looking at the {subject}"
+            logits = not self.metrics.keys().isdisjoint(OF_CLASSIFIERS)
             return look(images, self.extractor, kept=kept, logits=logits, stage=stage, progress=self.progress)
 
         def see_real() -> Look:
