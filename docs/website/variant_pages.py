@@ -45,11 +45,6 @@ def pages() -> dict[str, str]:
     return {"variants/index.md": INDEX + "".join(map(_row, list_variants()))} | each
 
 
-def pictures() -> dict[str, Path]:
-    """The pictures that these pages show and docs/ does not have, by their paths."""
-    return {f"models/{model}.png": folder / "samples.png" for model, folder in bundled_models().items()}
-
-
 def page(name: str) -> str:
     """A variant's page."""
     config = configuration(name)
