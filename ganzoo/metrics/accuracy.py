@@ -26,7 +26,7 @@ def classification_accuracy(case: Case) -> list[Score]:
     parts: the same after training on as many real images, and on both together, which is what ``ganzoo augment``
     is worth. The classifier is a small CNN trained for 1,500 steps: not the ResNet-50 of the paper.
     """
-    if case.images.labels is None or case.reference.labels is None:
+    if case.images.labels is None or case.reference is None or case.reference.labels is None:
         raise GanzooError("cas teaches a classifier, which takes labels on both sides; leave it out")
     if not set(case.images.classes) <= set(case.reference.classes):
         raise GanzooError(f"what is scored has classes that {case.reference.label} does not have; leave cas out")

@@ -62,6 +62,12 @@ def test_who_trained_on_the_judge_is_marked_and_not_best():
     assert "† trained on the features" in markdown(made(cheat, result("wgan")))
 
 
+def test_who_trained_on_one_judge_may_be_best_at_what_that_one_does_not_see():
+    scores = {"fid": score(1.0, trained_on_extractor=True), "precision": score(0.9, "precision")}
+    shown = lines(result("gan", scores=scores), result("wgan", fid=5.0))
+    assert shown["GAN†"][:2] == ["1", "**0.9**"] and shown["WGAN"][:2] == ["**5**", "0.5"]
+
+
 def test_who_trained_on_other_data_is_marked():
     other = score(1.0, fake={"count": 10_000, "trained_on": {"label": "mnist-10k"}})
     assert lines(result("gan", scores={"fid": other}), result("wgan"))["GAN‡"][0] == "1"
