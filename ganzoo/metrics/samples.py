@@ -102,11 +102,7 @@ def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, la
     def batches(size: int) -> Iterator[Tensor]:
         label = None if numbers is None else numbers.tolist()
         for images in model.batches(count, seed=seed, label=label, batch_size=size):
-            if not bool(images.isfinite().all()):
-                raise GanzooError(
-                    f"the model's images hold values that are not numbers; {model.config.name} has diverged"
-                )
-            yield to_uint8(images)
+            yield rounded(images, model.config.name)
 
     facts: dict[str, Any] = {"variant": model.config.name, "count": count, "seed": seed, "labels": policy}
     facts |= {"weights": "average" if model.config.schedule.ema else "last"}
@@ -129,6 +125,13 @@ def of_translations(model: Model, dataset: PackedDataset, count: int | None = No
     facts: dict[str, Any] = {"variant": model.config.name, "count": len(chosen), "seed": seed}
     facts |= {"direction": model.config.direction, "translated": dataset.fingerprint}
     return Images(len(chosen), batches, facts=facts, targets=targets)
+
+
+def rounded(images: Tensor, maker: str) -> Tensor:
+    """Images in [-1, 1] as uint8; raises GanzooError where they are not numbers. maker: the model's name."""
+    if not bool(images.isfinite().all()):
+        raise GanzooError(f"the model's images hold values that are not numbers; {maker} has diverged")
+    return to_uint8(images)
 
 
 def sides(model: Model) -> tuple[str, str]:
@@ -206,7 +209,7 @@ def _labels(model: Model, count: int, like: PackedDataset, seed: int, policy: st
 def _translated(model: Model, images: Tensor, seed: int) -> Tensor:
     parts = enumerate(images.split(BATCH))
     done = [model.game.translate(to_float(part), seed=seed, start=i * BATCH) for i, part in parts]
-    return torch.cat([to_uint8(part).cpu() for part in done])
+    return torch.cat([rounded(part, model.config.name).cpu() for part in done])
 
 
 def _pixels(path: str | Path, name: str, data: bytes) -> np.ndarray:

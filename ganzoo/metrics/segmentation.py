@@ -19,8 +19,8 @@ NEAR = 60.0
 MOST_COLOURS = 3000
 # A label has this share of all pixels at least; colours of borders have not.
 LEAST = 0.001
-# The share of pixels that must have one of the labels' colours, or it is no label map.
-COVERED = 0.9
+# The share of pixels that must be this close to a label's colour, or it is no label map.
+CLOSE, COVERED = 15.0, 0.7
 ENOUGH_MAPS = 200
 
 
@@ -67,7 +67,7 @@ def find_palette(maps: Tensor) -> Tensor:
     shares = counts.sort(descending=True, stable=True).values / counts.sum()
     near = distances <= NEAR
     kept = torch.zeros(len(palette)).index_add(0, nearest[near], shares[near]) >= LEAST
-    if int(kept.sum()) < 2 or float(shares[near].sum()) < COVERED:
+    if int(kept.sum()) < 2 or float(shares[distances <= CLOSE].sum()) < COVERED:
         raise GanzooError(
             "what is translated from are no label maps, which have a few colours and nothing between; leave "
             "segmentation out"

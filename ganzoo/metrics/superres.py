@@ -19,7 +19,7 @@ from ganzoo.data.packed import PackedDataset
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.superres import reduced
 from ganzoo.metrics.images import luma, psnr, ssim
-from ganzoo.metrics.samples import BATCH, Images, of_pack
+from ganzoo.metrics.samples import BATCH, Images, of_pack, rounded
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.translation import mean_score
 from ganzoo.registry import METRICS
@@ -66,7 +66,8 @@ class Pairs:
 
         def batches(size: int) -> Iterator[Tensor]:
             if not made:  # once, since it takes long
-                made.extend(to_uint8(enlarge(_floats(small))).cpu() for small in self.small())
+                maker = facts.get("variant", "the filter")
+                made.extend(rounded(enlarge(_floats(small)), maker).cpu() for small in self.small())
             return _cut(made, size)
 
         facts = {"count": self.count, "scale": self.facts["scale"]} | facts

@@ -69,7 +69,7 @@ class _Plan:
 
 def charts(record: Record) -> list[Chart]:
     """The charts for which a run has logged something."""
-    plans = [*_losses(record), *_contest(record), *_optimisation(record), *_samples(), *_scores(record), *_speed()]
+    plans = [*_scores(record), *_losses(record), *_contest(record), *_optimisation(record), *_samples(), *_speed()]
     history = sorted([*thinned(record.history), *record.scores], key=lambda entry: entry["step"])
     drawn = (_draw(plan, history) for plan in plans)
     return [chart for chart in drawn if chart is not None]

@@ -109,6 +109,9 @@ def test_what_cannot_be_scored_is_refused(model, tiny_model, folder, few_digits)
         ganzoo.evaluate(model, folder, protocol="gz-lite-10k", device="cpu")
     with pytest.raises(GanzooError, match="no labels"):
         ganzoo.evaluate(model, folder, ["class-fid"], **FAST)
+    model.game.translate = lambda images, **options: enlarged(images, 4) * torch.nan
+    with pytest.raises(GanzooError, match="not numbers; srgan has diverged"):
+        ganzoo.evaluate(model, folder, device="cpu")
     Image.new("RGB", (8, 8)).save(folder / "LR_x4" / "more.png")
     with pytest.raises(GanzooError, match="3 small images for 2 large ones"):
         ganzoo.evaluate(model, folder, device="cpu")
