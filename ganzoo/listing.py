@@ -19,7 +19,8 @@ from typing import Any
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.hub import PREFIX
 from ganzoo.index import known_model, known_models
-from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, NETWORKS, PENALTIES, Registry
+from ganzoo.metrics.protocol import PROTOCOLS
+from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, METRICS, NETWORKS, PENALTIES, Registry
 from ganzoo.variants import is_variant_file, list_variants, read_variant
 from ganzoo.words import number
 
@@ -107,6 +108,13 @@ def _dataset_row(name: str) -> dict[str, Any]:
         "images": sum(dataset.counts.values()) or None,
         "classes": len(dataset.classes) or None,
     }
+
+
+def _protocol_row(name: str) -> dict[str, Any]:
+    protocol = PROTOCOLS[name]
+    real = "all" if protocol.reference_count is None else f"{protocol.reference_count:,}"
+    against = f"{protocol.count:,} images against {real} of the {protocol.split} split, seen through"
+    return {"description": f"{against} {protocol.extractor}"}
 
 
 def _component_row(registry: Registry, name: str) -> dict[str, Any]:
@@ -238,6 +246,15 @@ def _describe_component(registry: Registry, name: str) -> dict[str, Any]:
     return {"doc": _doc(component), "module": component.__module__, "options": options}
 
 
+def _describe_metric(name: str) -> dict[str, Any]:
+    metric = METRICS.get(name)
+    return {"doc": _doc(metric), "module": metric.__module__}
+
+
+def _describe_protocol(name: str) -> dict[str, Any]:
+    return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key != "name"}
+
+
 def _doc(component: Any) -> str:
     """A component's docstring with that of the function it refers to."""
     doc = inspect.getdoc(component) or ""
@@ -265,4 +282,6 @@ KINDS = {
     "networks": _component_kind(NETWORKS),
     "games": _component_kind(GAMES),
     "extractors": _component_kind(EXTRACTORS),
+    "metrics": Kind("metric", METRICS.names, partial(_component_row, METRICS), _describe_metric),
+    "protocols": Kind("protocol", PROTOCOLS.keys, _protocol_row, _describe_protocol),
 }

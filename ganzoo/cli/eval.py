@@ -14,12 +14,11 @@ from ganzoo.cli._output import print_json, print_table, progress_shown
 @click.option("--dataset", required=True, metavar="NAME|PATH", help="The real images to compare with.")
 @click.option(
     "--metrics",
-    default="fid",
-    show_default=True,
+    default="",
     metavar="A,B",
-    help="Of fid is kid prc class-fid cas ppl psnr ssim perceptual.",
+    help="Of `ganzoo list --kind metrics`; fid if left out, for enlargers psnr-y, ssim-y and perceptual.",
 )
-@click.option("--protocol", metavar="NAME", help="A frozen way to score: gz-inception-50k, gz-lite-10k, gz-mnist-10k.")
+@click.option("--protocol", metavar="NAME", help="A frozen way to score: `ganzoo list --kind protocols`.")
 @click.option("--extractor", metavar="NAME", help="What images are seen through: `ganzoo list --kind extractors`.")
 @click.option("--weights", metavar="FILE", help="The extractor's weights, where they cannot be downloaded.")
 @click.option("-n", type=click.IntRange(2), help="How many images are scored: 10000, or all of a folder.")
@@ -39,6 +38,7 @@ def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_js
     ganzoo eval runs/sngan-cifar10-1 --dataset cifar10 --metrics fid,is,kid,prc --real-floor
     ganzoo eval cats-model --dataset ~/cats --extractor efficientnet-lite0 --real-floor --card
     ganzoo eval samples/ --dataset ~/cats --extractor efficientnet-lite0 -n 5000
+    ganzoo eval runs/srgan-photos-1 --dataset Set5/
     """
     from ganzoo.export import record_scores, require_card
     from ganzoo.metrics.evaluate import evaluate
@@ -48,7 +48,7 @@ def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_js
         require_card(model, raw=raw)
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     with progress_shown() as progress:
-        records = evaluate(raw_model(model) if raw else model, dataset, names, progress=progress, **options)
+        records = evaluate(raw_model(model) if raw else model, dataset, names or None, progress=progress, **options)
     if card:
         record_scores(model, records)
     if as_json:

@@ -20,7 +20,7 @@ def label_accuracy(case: Case) -> list[Score]:
     if logits is None or logits.shape[1] != len(classes):
         known = "none" if logits is None else logits.shape[1]
         raise GanzooError(
-            f"label-accuracy needs an extractor that tells the {len(classes)} classes of {case.reference.label} apart; "
+            f"label-accuracy needs an extractor that tells the {len(classes)} classes of the data apart; "
             f"this one knows {known}: take another with --extractor, or leave label-accuracy out"
         )
     right = (logits.argmax(1) == labels).double()

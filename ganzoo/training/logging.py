@@ -17,6 +17,7 @@ from ganzoo.words import duration
 from ganzoo.writing import new_file
 
 METRICS = "metrics.jsonl"
+SCORES = "scores.jsonl"
 FIRST_ETA = 20
 SLOW_CPU_SECONDS = 86_400
 
