@@ -63,7 +63,7 @@ class Explorer:
 
     def __init__(self, name: str, device: torch.device | str = "cpu"):
         self.name, self.model = name, load(name).to(device)
-        self.walk = lru_cache(4)(self._walk)
+        self.walk, self.film = lru_cache(4)(self._walk), lru_cache(4)(self._film)
 
     @property
     def translates(self) -> bool:
@@ -109,6 +109,7 @@ class Explorer:
 
     @property
     def title(self) -> str:
+        """What it is and of what it learnt."""
         data = (self.model.facts.get("data") or {}).get("name")
         return f"{self.model.config.title} on {data}" if data else self.model.config.title
 
@@ -139,25 +140,9 @@ class Explorer:
         options = {"seed": wish.seed, "truncation": wish.truncation, "shift": shift}
         return to_images(game.sample(wish.count, labels=self._conditions(wish, wish.count), **options))
 
-    def _walk(self, wish: Wish, other: int) -> Tensor:
-        """A closed walk from a wish's seed to another one and back, (2 · FRAMES, C, H, W) in [-1, 1]."""
-        game: Any = self.model.game
-        conditions = self._conditions(wish, 2 * FRAMES)
-        if conditions is None:  # those of the first, so that nothing jumps on the way
-            conditions = game.latents(1, seed=wish.seed)[1].repeat(2 * FRAMES, *[1] * self.model.reads)
-        options = {"seeds": [wish.seed, other], "truncation": wish.truncation}
-        walk: Tensor = game.interpolate(2, FRAMES, labels=conditions, **options)
-        return walk.cpu()
-
     def on_the_way(self, wish: Wish, other: int, shares: list[float]) -> list[Image.Image]:
         """What lies so far from a wish's seed to another one; shares: from 0 to 1."""
         return to_images(self.walk(wish, other)[[round(share * FRAMES) for share in shares]])
-
-    def film(self, wish: Wish, other: int) -> bytes:
-        """The walk there and back as a GIF."""
-        file = io.BytesIO()
-        write_gif(self.walk(wish, other), file)
-        return file.getvalue()
 
     def mixtures(self, count: int, seed: int, truncation: float) -> list[Image.Image]:
         """A table's (count + 1)² images, the first one empty: coarse styles from the left, fine ones from above."""
@@ -179,6 +164,22 @@ class Explorer:
         made = self.model.translate(given, direction=way, seed=seed)
         before, after = to_images(torch.cat([game.beside(given), made]))
         return before, after
+
+    def _walk(self, wish: Wish, other: int) -> Tensor:
+        """A closed walk from a wish's seed to another one and back, (2 · FRAMES, C, H, W) in [-1, 1]."""
+        game: Any = self.model.game
+        conditions = self._conditions(wish, 2 * FRAMES)
+        if conditions is None:  # those of the first, so that nothing jumps on the way
+            conditions = game.latents(1, seed=wish.seed)[1].repeat(2 * FRAMES, *[1] * self.model.reads)
+        options = {"seeds": [wish.seed, other], "truncation": wish.truncation}
+        walk: Tensor = game.interpolate(2, FRAMES, labels=conditions, **options)
+        return walk.cpu()
+
+    def _film(self, wish: Wish, other: int) -> bytes:
+        """The walk there and back as a GIF."""
+        file = io.BytesIO()
+        write_gif(self.walk(wish, other), file)
+        return file.getvalue()
 
     def _conditions(self, wish: Wish, count: int) -> Tensor | None:
         """Class numbers or codes of texts, one for each image."""

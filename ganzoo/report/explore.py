@@ -160,7 +160,7 @@ def _shown(value: str = "") -> gr.HTML:
 def _seed(label: str, value: int = 0, visible: bool = True) -> gr.Number:
     """A number with a button that draws another one."""
     with gr.Row(elem_classes="seed", visible=visible):
-        number = gr.Number(value, label=label, precision=0, min_width=80)
+        number = gr.Number(value, label=label, precision=0, min_width=80, interactive=True)
         another = gr.Button("Another", size="sm", min_width=80)
     another.click(lambda: secrets.randbelow(10_000), None, number, **LIVE)
     return number
