@@ -28,6 +28,8 @@ WAYS = {"AtoB": "A → B", "BtoA": "B → A"}
 CLICK = "Click an image to save it"
 INVITATION = '<div class="invitation">Give it an image, and see what it makes of it.</div>'
 BEFORE = {False: "What it is given", True: "Enlarged by a bicubic filter"}
+# On a page that is drawn anew, gradio takes controls for results unless it is told.
+ALIVE: dict[str, Any] = {"interactive": True}
 LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
 
 
@@ -84,10 +86,10 @@ def _images(explorer: Explorer) -> None:
         with gr.Column(elem_classes="controls"):
             seed = _seed("Seed")
             wanted = _conditions(explorer)
-            count = gr.Radio(COUNTS, value=16, label="Images")
+            count = gr.Radio(COUNTS, value=16, label="Images", **ALIVE)
             truncation = _truncation()
             gr.HTML("<p>Along the directions of the latents in which its images change most:</p>", elem_classes="note")
-            moves = [gr.Slider(-3, 3, 0, step=0.1, label=f"Direction {i + 1}") for i in range(SLIDERS)]
+            moves = [gr.Slider(-3, 3, 0, step=0.1, label=f"Direction {i + 1}", **ALIVE) for i in range(SLIDERS)]
             still = gr.Button("Back to the middle", size="sm")
     still.click(lambda: [0] * SLIDERS, None, moves, **LIVE)
 
@@ -105,7 +107,7 @@ def _between(explorer: Explorer, tab: gr.Tab) -> None:
     with gr.Row(elem_classes="stage"):
         shown = _shown()
         with gr.Column(elem_classes="controls"):
-            share = gr.Slider(0, 1, 0.5, step=0.01, label="How far")
+            share = gr.Slider(0, 1, 0.5, step=0.01, label="How far", **ALIVE)
             seed, other = _seed("From seed", 0), _seed("To seed", 1)
             wanted = _conditions(explorer)
             truncation = _truncation()
@@ -123,7 +125,7 @@ def _mixtures(explorer: Explorer, tab: gr.Tab) -> None:
         shown = _shown()
         with gr.Column(elem_classes="controls"):
             seed = _seed("Seed")
-            count = gr.Radio((2, 3, 4, 6), value=4, label="Rows and columns")
+            count = gr.Radio((2, 3, 4, 6), value=4, label="Rows and columns", **ALIVE)
             truncation = _truncation()
 
     def draw(seed: float, count: int, truncation: float) -> str:
@@ -139,10 +141,12 @@ def _translation(explorer: Explorer) -> None:
     with gr.Row(elem_classes="stage"):
         shown = _shown(INVITATION)
         with gr.Column(elem_classes="controls"):
-            image = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Your image", height=220)
+            image = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Your image", height=220, **ALIVE)
             ways = [(WAYS[way], way) for way in explorer.ways]
-            way = gr.Radio(ways, value=explorer.model.config.direction, label="Direction", visible=directed)
-            fit = gr.Radio(["crop", "pad", "stretch"], value="crop", label="Fit", visible=not explorer.enlarges)
+            way = gr.Radio(ways, value=explorer.model.config.direction, label="Direction", visible=directed, **ALIVE)
+            fit = gr.Radio(
+                ["crop", "pad", "stretch"], value="crop", label="Fit", visible=not explorer.enlarges, **ALIVE
+            )
             seed = _seed("Seed", visible=explorer.varies)
 
     def draw(image: str | None, way: str | None, fit: str, seed: float) -> str:
@@ -160,23 +164,23 @@ def _shown(value: str = "") -> gr.HTML:
 def _seed(label: str, value: int = 0, visible: bool = True) -> gr.Number:
     """A number with a button that draws another one."""
     with gr.Row(elem_classes="seed", visible=visible):
-        number = gr.Number(value, label=label, precision=0, min_width=80, interactive=True)
+        number = gr.Number(value, label=label, precision=0, min_width=80, **ALIVE)
         another = gr.Button("Another", size="sm", min_width=80)
     another.click(lambda: secrets.randbelow(10_000), None, number, **LIVE)
     return number
 
 
 def _truncation() -> gr.Slider:
-    return gr.Slider(0.1, 1, 1, step=0.05, label="Truncation", info="Lower: more typical and less varied")
+    return gr.Slider(0.1, 1, 1, step=0.05, label="Truncation", info="Lower: more typical and less varied", **ALIVE)
 
 
 def _conditions(explorer: Explorer) -> dict[str, Any]:
     """What may be said of labels and texts."""
     if explorer.labels:
         kind = gr.Radio if len(explorer.labels) <= FEW else gr.Dropdown
-        return {"label": kind([ANY, *explorer.labels], value=ANY, label="Label")}
+        return {"label": kind([ANY, *explorer.labels], value=ANY, label="Label", **ALIVE)}
     if explorer.captions:
-        text = gr.Textbox(explorer.captions[0], label="Text", lines=2)
+        text = gr.Textbox(explorer.captions[0], label="Text", lines=2, **ALIVE)
         gr.Examples([[caption] for caption in explorer.captions], text, label="For example")
         return {"caption": text}
     return {}

@@ -52,7 +52,7 @@ def address(tmp_path_factory):
 def page(browser, address):
     """A window on the page; what it asked of other machines must be nothing."""
     window = browser.new_page()
-    window.set_default_timeout(120_000)
+    window.set_default_timeout(60_000)
     asked, complaints = [], []
     window.on("request", lambda request: asked.append(request.url))
     window.on("pageerror", lambda error: complaints.append(str(error)))
@@ -135,7 +135,7 @@ def test_an_image_that_is_dropped_is_translated(page, tmp_path):
 
 def test_it_fits_a_phone(browser, address):
     window = browser.new_page(viewport={"width": 390, "height": 844})
-    window.set_default_timeout(120_000)
+    window.set_default_timeout(60_000)
     window.goto(address)
     choose(window, "runs/stylegan2")
     window.wait_for_function(f"{SHOWN} != ''")
