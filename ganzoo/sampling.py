@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from itertools import chain, cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from PIL import Image
@@ -135,14 +135,17 @@ def _save_images(batches: Iterable[Tensor], path: Path, form: str, columns: int 
 
 
 def _save_walk(images: Tensor, path: Path, form: str, fps: int) -> Path:
-    frames = [_enlarged(frame) for frame in to_images(images)]
+    write = _write_mp4 if form == ".mp4" else write_gif
     with new_file(path) as temporary:
-        if form == ".mp4":
-            _write_mp4(frames, temporary, fps)
-        else:
-            timing: dict[str, Any] = {"duration": 1000 / fps, "loop": 0}
-            frames[0].save(temporary, format="GIF", save_all=True, append_images=frames[1:], **timing)
+        write(images, temporary, fps)
     return path
+
+
+def write_gif(images: Tensor, file: Path | BinaryIO, fps: int = FRAMES_PER_SECOND) -> None:
+    """Write frames (n, C, H, W) in [-1, 1] as a GIF that begins anew at its end."""
+    frames = [_enlarged(frame) for frame in to_images(images)]
+    timing: dict[str, Any] = {"duration": 1000 / fps, "loop": 0}
+    frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], **timing)
 
 
 def _enlarged(frame: Image.Image) -> Image.Image:
@@ -152,9 +155,10 @@ def _enlarged(frame: Image.Image) -> Image.Image:
     return frame.resize((frame.width * factor, frame.height * factor), Image.Resampling.NEAREST)
 
 
-def _write_mp4(frames: Sequence[Image.Image], path: Path, fps: int) -> None:
+def _write_mp4(images: Tensor, path: Path, fps: int) -> None:
     import av
 
+    frames = [_enlarged(frame) for frame in to_images(images)]
     with av.open(str(path), "w", format="mp4") as file:
         stream: Any = file.add_stream("libx264", rate=fps, options={"crf": "18"})
         stream.width, stream.height = frames[0].size

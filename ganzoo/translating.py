@@ -36,7 +36,7 @@ def translate_files(
     """
     files, game = list(image_files(sources)), model.game
     # Before any image is read: a model that does not translate says so.
-    model.translate(torch.zeros(1, model.config.image_channels, *_usual_size(model)), direction=direction)
+    model.translate(torch.zeros(1, model.config.image_channels, *usual_size(model)), direction=direction)
     assert isinstance(game, ImageToImageGame)
     with new_folder(out) as folder:
         for name, file in zip(png_names(files), files, strict=True):
@@ -72,23 +72,32 @@ def png_names(files: Sequence[Path]) -> list[str]:
 
 def open_image(model: Model, file: Path, resolution: int | None, fit: str) -> torch.Tensor:
     """An image file as the model takes it, (1, C, H, W) in [-1, 1]; gray is copied to colour and colour made gray."""
+    image = read_image(file)
+    return as_input(model, image, _size(model, image, resolution), fit)
+
+
+def read_image(file: Path) -> Image.Image:
+    """An image file in 8 bits, gray or colour; raises GanzooError if it cannot be read."""
     try:
-        image = to_eight_bits(decode(file.read_bytes()))
+        return to_eight_bits(decode(file.read_bytes()))
     except Unreadable as error:
         raise GanzooError(f"{file} cannot be read: {error}") from error
-    height, width = _size(model, image, resolution)
-    pixels = Geometry(height, width, model.config.image_channels, fit).image(image)
+
+
+def as_input(model: Model, image: Image.Image, size: tuple[int, int], fit: str = "crop") -> torch.Tensor:
+    """An image brought to a size (height, width) and to the model's channels, (1, C, H, W) in [-1, 1]."""
+    pixels = Geometry(*size, model.config.image_channels, fit).image(image)
     return to_float(torch.from_numpy(pixels.copy())[None])
+
+
+def usual_size(model: Model) -> tuple[int, int]:
+    """Height and width of the images it was trained to translate."""
+    height, width = (side // getattr(model.game, "scale", 1) for side in model.config.size)
+    return height, width
 
 
 def _size(model: Model, image: Image.Image, resolution: int | None) -> tuple[int, int]:
     game = model.game
     if resolution is None and isinstance(game, ImageToImageGame) and game.admits(image.height, image.width):
         return image.height, image.width
-    return (resolution, resolution) if resolution else _usual_size(model)
-
-
-def _usual_size(model: Model) -> tuple[int, int]:
-    """Height and width of the images it was trained to translate."""
-    height, width = (side // getattr(model.game, "scale", 1) for side in model.config.size)
-    return height, width
+    return (resolution, resolution) if resolution else usual_size(model)

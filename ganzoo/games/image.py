@@ -78,26 +78,40 @@ class ImageGame(Game):
         labels: Tensor | None = None,
         truncation: float = 1.0,
         start: int = 0,
+        shift: Tensor | None = None,
     ) -> Tensor:
         """Images (n, C, H, W) in [-1, 1]: samples from ``start`` on of a seed, or the first of each of ``seeds``.
 
         labels: (n,) class numbers; drawn uniformly for a conditional generator if left out.
         truncation: below 1 images are more typical and less varied, see :meth:`truncated`.
+        shift: what is added to their latents, which are as :meth:`latents` gives them.
         """
         streams = [(seed, start + i) for i in range(n)] if seeds is None else [(each, 0) for each in seeds]
         with random.drawing_from(random.Samples(streams)):
             z, drawn = self._drawn(len(streams))
-            return self._generate(z, drawn if labels is None else labels, truncation)
+            return self._generate(z, drawn if labels is None else labels, truncation, shift)
 
     def preview(self, n: int = 64) -> Tensor:
         """Samples of seed 0, a class to a column."""
         return self.sample(n, seed=0, labels=torch.arange(n) % 8 % max(self.num_classes, 1))
 
     def interpolate(
-        self, points: int, frames: int, *, seed: int = 0, labels: Tensor | None = None, truncation: float = 1.0
+        self,
+        points: int,
+        frames: int,
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        labels: Tensor | None = None,
+        truncation: float = 1.0,
     ) -> Tensor:
-        """A closed walk over the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1]."""
-        with random.drawing_from(random.Samples([(seed, i) for i in range(points)])):
+        """A closed walk over the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1].
+
+        seeds: the first sample of each is a point instead.
+        """
+        streams = [(seed, i) for i in range(points)] if seeds is None else [(each, 0) for each in seeds]
+        seed, points = streams[0][0], len(streams)
+        with random.drawing_from(random.Samples(streams)):
             z, drawn = self._drawn(points)
         walk = _spherical if self.latent.distribution == "normal" else torch.lerp
         shares = torch.arange(frames) / frames
@@ -106,15 +120,17 @@ class ImageGame(Game):
         with random.drawing_from(random.Samples([(seed, points)] * len(path))):
             return self._generate(path, drawn.repeat_interleave(frames, 0) if labels is None else labels, truncation)
 
+    @torch.no_grad()
     def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with random.drawing_from(random.Samples([(seed, i) for i in range(n)])):
             z, drawn = self._drawn(n)
-        return z, drawn if labels is None else labels
+        labels, device = drawn if labels is None else labels, next(self.generator.parameters()).device
+        return self.mapped(z.to(device), labels.to(device) if self.conditional else None).cpu(), labels
 
     def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
         # Always the same noise inside the generator: a latent means one image.
         with random.drawing_from(random.Samples([(0, 0)] * len(latents))):
-            return self.truncated(latents, labels if self.conditional else None, 1.0)
+            return self.typical(latents, labels if self.conditional else None, 1.0)
 
     def bounded(self, latents: Tensor) -> Tensor:
         """Latents within the distribution's bounds, or no longer than all but 0.2 % of normal ones are."""
@@ -129,19 +145,30 @@ class ImageGame(Game):
         return draw_latents(self.latent, n), (random.uniform(n) * self.num_classes).long()
 
     @torch.no_grad()
-    def _generate(self, z: Tensor, labels: Tensor, truncation: float) -> Tensor:
+    def _generate(self, z: Tensor, labels: Tensor, truncation: float, shift: Tensor | None = None) -> Tensor:
         device = next(self.generator.parameters()).device
-        given = labels.to(device) if self.conditional else None
-        return self.truncated(z.to(device), given, truncation).clamp(-1, 1)
+        z, given = z.to(device), labels.to(device) if self.conditional else None
+        if shift is None:
+            return self.truncated(z, given, truncation).clamp(-1, 1)
+        latents = self.bounded(self.mapped(z, given) + shift.to(device))
+        return self.typical(latents, given, truncation).clamp(-1, 1)
 
     def truncated(self, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
+        """Images of what was drawn from the latents' distribution, more typical below ``truncation`` 1."""
+        return self.typical(self.mapped(z, labels), labels, truncation)
+
+    def mapped(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """The latents that :meth:`latents` gives, of those that were drawn: the same."""
+        return z
+
+    def typical(self, latents: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
         """Images of latents nearer to their mean: normal ones cut off at 2 · ``truncation``, others scaled by it.
 
         1 leaves them as they are. Brock et al. 2019, section 3.1 (https://arxiv.org/abs/1809.11096).
         """
         cut = self.latent.distribution == "normal" and truncation < 1
         # A latent keeps its rank, so what is drawn anew in the paper moves only a little here.
-        z = _inside(torch.erf(z / math.sqrt(2)), 2 * truncation) if cut else z * truncation
+        z = _inside(torch.erf(latents / math.sqrt(2)), 2 * truncation) if cut else latents * truncation
         return self.generator(z, labels)
 
 

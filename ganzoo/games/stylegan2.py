@@ -71,20 +71,14 @@ class StyleGAN2Game(ImageGame):
             terms["path_length"] = self.path_length * self.path_length_interval * deviation
         return terms
 
-    def truncated(self, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
+    def mapped(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Styles (n, style_size), one for all layers."""
+        return self.generator.mapping(z, labels)
+
+    def typical(self, latents: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
         """Images of styles drawn towards the mean style. Karras et al. 2019, appendix B."""
-        return self.generator(self.generator.styles(z, labels, truncation))
-
-    @torch.no_grad()
-    def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Styles (n, style_size), one for all layers, in place of the latents they are made of."""
-        z, labels = super().latents(n, seed=seed, labels=labels)
-        device = self.generator.mean_style.device
-        return self.generator.mapping(z.to(device), labels.to(device) if self.num_classes else None).cpu(), labels
-
-    def rendered(self, latents: Tensor, labels: Tensor) -> Tensor:
-        with random.drawing_from(random.Samples([(0, 0)] * len(latents))):
-            return self.generator(latents[:, None].expand(-1, self.generator.layers, -1))
+        styles = self.generator.mean_style.lerp(latents, truncation)
+        return self.generator(styles[:, None].expand(-1, self.generator.layers, -1))
 
     def bounded(self, latents: Tensor) -> Tensor:
         """Styles are anywhere."""

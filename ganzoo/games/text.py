@@ -123,9 +123,9 @@ class TextGame(ImageGame):
         rows = self.captions[: -(-n // SHOWN)]
         return self.sample(n, seed=0, labels=self.codes([rows[i // SHOWN % len(rows)] for i in range(n)]))
 
-    def truncated(self, z: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
+    def typical(self, latents: Tensor, labels: Tensor | None, truncation: float) -> Tensor:
         embedding = self.text(labels)
-        images, _ = self.generator(z * truncation, embedding)
+        images, _ = self.generator(latents * truncation, embedding)
         if self.stage == 1:
             return F.interpolate(images, scale_factor=self.scale, mode="nearest")
         return self.generator_two(images, embedding)[0]

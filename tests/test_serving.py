@@ -1,0 +1,68 @@
+"""Where the page is served, and to whom."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from ganzoo.serving import HOST, _confined
+
+
+def test_a_port_that_is_taken_is_named(cli, tiny_model_dir):
+    pytest.importorskip("gradio")
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = cli("explore", tiny_model_dir, "--port", port, "--no-browser").sentence()
+    assert f"port {port} is taken; choose another with --port, or any free one with --port 0" in said
+
+
+def test_without_gradio_its_extra_is_named(cli, monkeypatch, tiny_model_dir):
+    monkeypatch.setattr("ganzoo.serving.find_spec", lambda name: None)
+    assert "pip install 'torch-ganzoo[explore]'" in cli("explore", tiny_model_dir).sentence()
+
+
+def test_nothing_to_explore_is_said(cli, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ganzoo.exploring.list_models", list)
+    assert "there is no model to explore" in cli("explore").sentence()
+
+
+def test_every_answer_keeps_the_browser_from_asking_others():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+
+    heard = []
+
+    async def send(message):
+        heard.append(message)
+
+    asyncio.run(_confined(app)({}, None, send))
+    headers = dict(heard[0]["headers"])
+    assert headers[b"a"] == b"b" and headers[b"content-security-policy"].startswith(b"default-src 'self'")
+
+
+@pytest.mark.slow
+def test_it_is_served_here_only_and_ends_cleanly_when_interrupted(tiny_model_dir, tmp_path):
+    pytest.importorskip("gradio")
+    command = [sys.executable, "-m", "ganzoo", "explore", str(tiny_model_dir), "--port", "0", "--no-browser"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as page:
+        url = page.stdout.readline().split()[0]
+        assert url.startswith(f"http://{HOST}:")
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert b"DCGAN" in answer.read() or answer.status == 200
+        stranger = urllib.request.Request(url, headers={"Host": "elsewhere.example"})
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(stranger, timeout=60)
+        page.send_signal(signal.SIGINT)
+        _, complaints = page.communicate(timeout=60)
+    assert page.returncode == 0 and not complaints
+    assert not list(tmp_path.iterdir())  # no upload is left
