@@ -125,7 +125,7 @@ def profiled(trainer: Trainer) -> Iterator[Clock]:
             stack.enter_context(patch.object(penalty, "kind", clock.timed("penalty", penalty.kind)))
         for optimizer in trainer.optimizers.values():
             stack.enter_context(patch.object(optimizer, "step", clock.timed("optimizer", optimizer.step)))
-        stack.enter_context(patch.object(trainer, "batch", clock.timed("data", trainer.batch)))
+        stack.enter_context(patch.object(trainer.batches, "data", clock.timed("data", trainer.batches.data)))
         stack.enter_context(patch.object(trainer.ema, "update", clock.timed("average", trainer.ema.update)))
         stack.enter_context(patch.object(torch.Tensor, "backward", clock.timed("backward", torch.Tensor.backward)))
         clock.reset()

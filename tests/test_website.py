@@ -19,7 +19,7 @@ def website(monkeypatch):
     return import_module
 
 
-@pytest.mark.parametrize("name", ["cgan", "cyclegan", "stackgan"])
+@pytest.mark.parametrize("name", ["cgan", "cyclegan", "r3gan", "stackgan"])
 def test_a_variant_has_a_page(website, name):
     text = website("variant_pages").page(name)
     config = website("variant_pages").configuration(name)

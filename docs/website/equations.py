@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ganzoo.annealing import at, is_range
 from ganzoo.config import Component, Config
 from ganzoo.registry import GAMES, PENALTIES
 
@@ -102,9 +103,9 @@ def given(constructor: Callable[..., Any], component: Component) -> dict[str, An
     return defaults | component.options
 
 
-def number(value: float) -> str:
-    """A number as people write it."""
-    return f"{value:g}"
+def number(value: Any) -> str:
+    """A number as people write it; of a range, where it starts and where it ends."""
+    return rf"({at(value, 0):g} \to {at(value, 1):g})" if is_range(value) else f"{value:g}"
 
 
 def _numbers(options: dict[str, Any]) -> dict[str, str]:

@@ -34,6 +34,8 @@ COMPONENTS = {
     "networks": "Networks by name, with the options that `-o networks.generator.OPTION=VALUE` sets.",
     "datasets": "Named data sets. `ganzoo data info NAME` tells licences, sources and checksums.",
     "extractors": "The networks that [scores](../scores.md) look through.",
+    "metrics": "The [scores](../scores.md): `ganzoo eval MODEL --metrics NAME,NAME`.",
+    "protocols": "Frozen ways to score, which is what makes scores comparable: `ganzoo eval MODEL --protocol NAME`.",
 }
 ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 
@@ -117,6 +119,8 @@ def _argument(parameter: inspect.Parameter) -> str:
 def _kind(kind: str, text: str) -> str:
     if kind == "datasets":
         body = _datasets()
+    elif kind == "protocols":
+        body = "\n\n".join(_protocol(row["name"]) for row in entries(kind))
     else:
         body = "\n\n".join(part for row in entries(kind) for part in _component(kind, row["name"]))
     return f"# {kind.capitalize()}\n\n{text}\n\n{body}\n"
@@ -131,9 +135,17 @@ def _component(kind: str, name: str) -> Iterator[str]:
         term, where = equations.penalty(Component(name=name))
         yield f"$$\n{term}\n$$\n\n{where}" if term else ""
     yield markdown(facts["doc"])
-    options = {key: value for key, value in facts["options"].items() if key not in ("config", "networks")}
+    options = {key: value for key, value in facts.get("options", {}).items() if key not in ("config", "networks")}
     if options:
         yield "Options: " + ", ".join(f"`{key}`{_default(value)}" for key, value in options.items()) + "."
+
+
+def _protocol(name: str) -> str:
+    facts = {
+        key: value for key, value in describe(name, kind="protocols").items() if key not in ("kind", "name", "also")
+    }
+    rows = [f"| {key.replace('_', ' ')} | {value} |" for key, value in facts.items()]
+    return "\n".join([f"## {name}\n", "| what | value |", "|---|---|", *rows])
 
 
 def _default(value: object) -> str:

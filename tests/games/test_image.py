@@ -148,7 +148,7 @@ def test_truncation_makes_images_alike():
 @pytest.mark.parametrize(
     ("variant", "wishes", "sentence"),
     [
-        ("dcgan", {"conditional": True}, "takes no labels"),
+        ("lsgan", {"conditional": True}, "takes no labels"),
         ("cgan", {"conditional": False}, "labelled data"),
         ("dcgan", {"latent": None}, "'latent' is missing"),
         ("dcgan", {"networks__encoder": "dcgan-discriminator"}, "no network 'encoder'"),
