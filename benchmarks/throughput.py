@@ -54,7 +54,7 @@ def main(variant, dataset, preset, overrides, seconds, threads, as_json) -> None
 def measure(trainer: Trainer, seconds: float) -> dict[str, Any]:
     """Speed without instruments first, then the shares with them, then the data's memory after a whole epoch."""
     trainer.run(trainer.step + 1, [])
-    speed = trainer.loader.batch_size * trainer.batches_per_step / _seconds_per_step(trainer, seconds, [])
+    speed = trainer.loader.batch_size * trainer.batches.per_step / _seconds_per_step(trainer, seconds, [])
     with profiled(trainer) as clock:
         logging = Hook(trainer.config.schedule.log_every, clock.timed("logging", Trainer.measure))
         _seconds_per_step(trainer, seconds, [logging], clock)

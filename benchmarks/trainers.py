@@ -17,9 +17,10 @@ from ganzoo.config import Config, resolve
 from ganzoo.data.loader import Loader
 from ganzoo.data.packed import PackedDataset, write_pack
 from ganzoo.games.base import create_game
+from ganzoo.machine import Settings
 from ganzoo.registry import NETWORKS
 from ganzoo.training.plan import UNBOUNDED, Request, plan
-from ganzoo.training.trainer import Hook, Settings, Trainer
+from ganzoo.training.trainer import Hook, Trainer
 
 _numbers = count()
 

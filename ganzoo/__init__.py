@@ -12,22 +12,24 @@ if TYPE_CHECKING:
     from ganzoo.augmenting import augment
     from ganzoo.config import resolve
     from ganzoo.errors import GanzooError, UnknownName
+    from ganzoo.lookup import list_models
     from ganzoo.metrics.evaluate import evaluate
+    from ganzoo.model import Model
     from ganzoo.projecting import project
     from ganzoo.run import train
     from ganzoo.variants import list_variants
-    from ganzoo.zoo import Model, create, list_models, load, save
+    from ganzoo.zoo import create, load, save
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "GanzooError": "errors",
-    "Model": "zoo",
+    "Model": "model",
     "UnknownName": "errors",
     "augment": "augmenting",
     "create": "zoo",
     "evaluate": "metrics.evaluate",
-    "list_models": "zoo",
+    "list_models": "lookup",
     "list_variants": "variants",
     "load": "zoo",
     "project": "projecting",

@@ -11,15 +11,15 @@ import torch
 from ganzoo.config import Config
 from ganzoo.data.packed import PackedDataset
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.evaluate import Judge, Record, default_extractor
+from ganzoo.games.translation import from_images
+from ganzoo.metrics.evaluate import default_extractor
+from ganzoo.metrics.judge import Judge, Record
 from ganzoo.metrics.protocol import choose
 from ganzoo.metrics.samples import of_model
-from ganzoo.registry import GAMES
 from ganzoo.report.card import model_card
-from ganzoo.training.logging import read_metrics
+from ganzoo.training.logging import SCORES, read_metrics
 from ganzoo.zoo import Model, save
 
-SCORES = "scores.jsonl"
 BEST = "model-best"
 
 
@@ -31,18 +31,18 @@ class Contest:
     """
 
     def __init__(self, run: Path, config: Config, dataset: PackedDataset, device: torch.device, *, step: int = 0):
-        if GAMES.get(config.game.name).directions:
+        if from_images(config.game.name):
             raise GanzooError(f"{config.name} makes images from images, which --eval-every cannot score; leave it out")
         schedule = config.schedule
         extractor = schedule.eval_extractor or default_extractor(dataset.label)
-        self.run = run
+        self.run, self.dataset = run, dataset
         protocol = choose(None, extractor=extractor, count=schedule.eval_samples)
         self.judge = Judge(dataset, protocol, device=device).ready()
         self.history = read_metrics(run, step, SCORES)
 
     def enter(self, model: Model) -> Record:
         """Score a model as it is after ``model.facts["steps"]`` steps; it is saved if none was better."""
-        images = of_model(model, self.judge.protocol.count, self.judge.reference)
+        images = of_model(model, self.judge.protocol.count, self.dataset)
         record = self.judge.records(images, model)[0]
         entry = {"step": model.facts["steps"], "value": record["value"], "record": record}
         if entry["value"] <= min((each["value"] for each in self.history), default=float("inf")):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from ganzoo.annealing import at, burnt_in, is_range, value_of
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.variants import one_line, parse_yaml, read_variant
 
@@ -61,16 +62,25 @@ class Latent(Strict):
     bound: float = Field(2.0, gt=0)
 
 
-class Optimizer(Component):
-    """A torch optimizer and its keywords. weight_clip: bound on each weight's size, applied after a step."""
+def _positive(given: Any) -> Any:
+    value = value_of(given)
+    if min(at(value, 0), at(value, 1)) <= 0:
+        raise ValueError("it should be greater than 0")
+    return value
 
-    lr: float = Field(gt=0)
+
+class Optimizer(Component):
+    """A torch optimizer and its keywords, which may be ranges. weight_clip: bound on each weight, after a step."""
+
+    lr: Annotated[Any, BeforeValidator(_positive)]
     weight_clip: float | None = Field(None, gt=0)
 
 
 class Schedule(Strict):
     """How long and in what rhythm a game is played. ema: decay per step of the averaged generator, 0 = none.
 
+    ema_ramp: whether the decay rises from 0 in the first steps; "burn-in": its half-life does, with the burn-in.
+    burn_in: share of the steps in which ranges, {from: 2, to: 0.2}, go from their start to their end.
     lr_steps: for lr_decay "steps", pairs of a share of the steps and the rate's factor from there on.
     eval_every: steps between scores of ``eval_samples`` images by FID through ``eval_extractor``; or evaluations: how
     many there are over the whole length, however long it becomes.
@@ -84,7 +94,8 @@ class Schedule(Strict):
     lr_decay_start: float = Field(0.0, ge=0, lt=1)
     lr_final: float = Field(0.0, ge=0, le=1)
     ema: float = Field(0.999, ge=0, lt=1)
-    ema_ramp: bool = True
+    ema_ramp: Literal[True, False, "burn-in"] = True
+    burn_in: float = Field(1.0, gt=0, le=1)
     clip_gradients: float | None = Field(None, gt=0)
     log_every: int = Field(50, gt=0)
     sample_every: int = Field(1000, gt=0)
@@ -93,6 +104,10 @@ class Schedule(Strict):
     evaluations: int | None = Field(None, gt=0)
     eval_samples: int = Field(5000, ge=2)
     eval_extractor: str | None = None
+
+    def burnt_in(self, step: int) -> float:
+        """How far the burn-in has come in a step, from 0 to 1."""
+        return burnt_in(step, self.burn_in * self.steps)
 
 
 class Config(Strict):
@@ -104,7 +119,7 @@ class Config(Strict):
     captions: examples of the texts a model draws, the data's longest among them.
     """
 
-    name: str
+    name: str = Field(pattern=r"^[^/\\]+$")  # folders are called by it
     title: str
     paper: Paper | None = None
     game: Component
@@ -192,8 +207,8 @@ def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
 
 
 def flatten(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested mappings; lists and empty mappings are values."""
-    if isinstance(values, Mapping) and (values or not prefix):
+    """Dotted keys and values of nested mappings; lists, ranges and empty mappings are values."""
+    if isinstance(values, Mapping) and (values or not prefix) and not is_range(values):
         for key, value in values.items():
             yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
     else:
@@ -249,7 +264,8 @@ def _sentence(error: ValidationError) -> str:
         return str(UnknownName(f"key{place}", str(last), _allowed(parents)))
     if first["type"] == "missing":
         return f"'{key}' is missing"
-    return f"'{key}' is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"'{key}' is {first['input']!r}: {message[0].lower()}{message[1:]}"
 
 
 def _allowed(parents: list[Any]) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,32 +16,76 @@ from torch.nn.utils import parametrize
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.games.image import draw_latents
+from ganzoo.hub import PREFIX
+from ganzoo.index import write_index
 from ganzoo.random import Samples, drawing_from
-from ganzoo.tensors import read_tensors
+from ganzoo.report.card import model_card
+from ganzoo.tensors import halved, read_tensors
+from ganzoo.weights import WEIGHTS, is_bundled
 from ganzoo.writing import new_folder
-from ganzoo.zoo import Model, load, save, weights_file
+from ganzoo.zoo import Model, load, save, save_card, weights_file
 
 TOLERANCE = 1e-4
 OPSET = 18
 
 
-def export_model(source: str | Path, out: str | Path, *, full: bool = False, onnx: bool = False) -> Path:
+def export_model(
+    source: str | Path,
+    out: str | Path,
+    *,
+    full: bool = False,
+    onnx: bool = False,
+    half: bool = False,
+    known_failures: Sequence[str] = (),
+) -> Path:
     """Write the model of a run, a directory or a name as a model directory ``out``, which must be empty or new.
 
-    full: with the discriminator, from a run's checkpoint or a model that has it. onnx: also ``model.onnx``.
+    full: with the discriminator, from a run's checkpoint or a model that has it. onnx: also ``model.onnx``. half:
+    kernels and matrices as float16, half as large a file. known_failures: sentences for the card, which is written
+    anew where it has something new to tell.
     """
     if onnx:
         require_onnx()
     model = load(source)
     with new_folder(out) as folder:
         rest = _other_networks(model, source) if full else {}
-        save(_sampled_only(model) if not full else model, folder, full=rest)
+        kept = model if full else _sampled_only(model)
+        if half:  # so that the samples shown are those of the file
+            kept.game.load_state_dict({name: halved(value).to(value) for name, value in kept.game.state_dict().items()})
+        if half or known_failures or "weights" in kept.facts:
+            kept.facts = kept.facts | _told(kept, half, known_failures)
+            kept.card = _card(kept, Path(out))
+        save(kept, folder, full=rest, half=half)
         samples = weights_file(source).parent / "samples.png"
         if samples.is_file() and not (folder / samples.name).exists():  # made of images that a model does not hold
             shutil.copyfile(samples, folder / samples.name)
         if onnx:
             export_onnx(model, folder / "model.onnx")
-    return Path(out)
+    return _indexed(Path(out))
+
+
+def record_scores(source: str | Path, records: Sequence[dict[str, Any]]) -> Path:
+    """Add score records, as :func:`ganzoo.evaluate` returns them, to a model directory, and write its card anew.
+
+    An older record of the same score gives way, unless only the older one has a protocol's name. Returns the card's
+    path.
+    """
+    folder, model = weights_file(source).parent, load(source)
+    new = {(*_scored(record), protocol) for record in records for protocol in (record.get("protocol"), "custom")}
+    older = [each for each in model.facts.get("scores") or () if (*_scored(each), each.get("protocol")) not in new]
+    model.facts = model.facts | {"scores": [*older, *records]}
+    model.card = _card(model, folder)
+    save_card(model, folder)
+    return _indexed(folder) / "README.md"
+
+
+def require_card(source: str | Path, *, raw: bool = False) -> None:
+    """Refuse to write scores where no card is of what was scored."""
+    if raw or str(source).startswith(PREFIX) or weights_file(source).name != WEIGHTS:
+        what = "a run's last weights" if raw else source
+        raise GanzooError(
+            f"--card writes into a model directory, and {what} has none of yours; export the model or leave it out"
+        )
 
 
 def export_onnx(model: Model, path: Path) -> Path:
@@ -79,6 +125,27 @@ def require_onnx() -> None:
         raise GanzooError(
             f"ONNX export needs {' and '.join(missing)}; install them by: pip install 'torch-ganzoo[onnx]'"
         )
+
+
+def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, Any]:
+    count = sum(parameter.numel() for parameter in model.game.parameters())
+    failures = list(known_failures) or model.facts.get("known_failures", [])
+    return {"weights": {"parameters": count, "dtype": "float16" if half else "float32"}, "known_failures": failures}
+
+
+def _card(model: Model, folder: Path) -> str:
+    return model_card(model.config, model.facts, **({"name": folder.name} if is_bundled(folder) else {}))
+
+
+def _indexed(folder: Path) -> Path:
+    if is_bundled(folder):
+        write_index()
+    return folder
+
+
+def _scored(record: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a score is of."""
+    return record.get("title"), record.get("subject"), (record.get("real") or {}).get("dataset")
 
 
 def _sampled_only(model: Model) -> Model:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -18,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError, UnknownName
-from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, NETWORKS, PENALTIES, Registry
+from ganzoo.hub import PREFIX
+from ganzoo.index import known_model, known_models
+from ganzoo.metrics.protocol import PROTOCOLS
+from ganzoo.registry import ADVERSARIAL, AUGMENTS, DATASETS, EXTRACTORS, GAMES, METRICS, NETWORKS, PENALTIES, Registry
 from ganzoo.variants import is_variant_file, list_variants, read_variant
-from ganzoo.weights import bundled_models
+from ganzoo.words import number
 
 SEE = re.compile(r"See :func:`(\w+)`[.;]?")
 SHOWN_APART = ("name", "title", "paper", "deviations")
@@ -53,7 +55,7 @@ def describe(
     if kind is not None and kind not in kinds:
         raise UnknownName(KINDS[kind].singular, name, KINDS[kind].names())
     own = is_variant_file(name)
-    if not kinds and not own and not Path(name).exists():
+    if not kinds and not own and not Path(name).exists() and not name.startswith(PREFIX):
         raise UnknownName("name", name, {known for each in KINDS.values() for known in each.names()})
     chosen = kind or (kinds[0] if kinds else "variants" if own else "models")
     facts = {"kind": KINDS[chosen].singular, "name": name, "also": [each for each in kinds if each != chosen]}
@@ -85,9 +87,17 @@ def _variant_row(name: str) -> dict[str, Any]:
 
 
 def _model_row(name: str) -> dict[str, Any]:
-    stored = json.loads((bundled_models()[name] / "config.json").read_text(encoding="utf-8"))
-    config, data = stored["config"], stored.get("facts", {}).get("data", {})
-    return {"variant": config["name"], "data": data.get("name", ""), "resolution": config["resolution"]}
+    entry = known_model(name)
+    score, size = entry["score"], entry["bytes"] / 1e6
+    return {
+        "task": entry["task"],
+        "data": entry["data"],
+        "resolution": entry["resolution"],
+        "size": f"{size:.1f} MB",
+        "score": f"{score['title']} {number(score['value'])} ({score['protocol']})" if score else "",
+        "licence": entry["licence"],
+        "weights": entry["where"],
+    }
 
 
 def _dataset_row(name: str) -> dict[str, Any]:
@@ -98,6 +108,13 @@ def _dataset_row(name: str) -> dict[str, Any]:
         "images": sum(dataset.counts.values()) or None,
         "classes": len(dataset.classes) or None,
     }
+
+
+def _protocol_row(name: str) -> dict[str, Any]:
+    protocol = PROTOCOLS[name]
+    real = "all" if protocol.reference_count is None else f"{protocol.reference_count:,}"
+    against = f"{protocol.count:,} images against {real} of the {protocol.split} split, seen through"
+    return {"description": f"{against} {protocol.extractor}"}
 
 
 def _component_row(registry: Registry, name: str) -> dict[str, Any]:
@@ -229,6 +246,15 @@ def _describe_component(registry: Registry, name: str) -> dict[str, Any]:
     return {"doc": _doc(component), "module": component.__module__, "options": options}
 
 
+def _describe_metric(name: str) -> dict[str, Any]:
+    metric = METRICS.get(name)
+    return {"doc": _doc(metric), "module": metric.__module__}
+
+
+def _describe_protocol(name: str) -> dict[str, Any]:
+    return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key != "name"}
+
+
 def _doc(component: Any) -> str:
     """A component's docstring with that of the function it refers to."""
     doc = inspect.getdoc(component) or ""
@@ -248,7 +274,7 @@ def _component_kind(registry: Registry) -> Kind:
 
 KINDS = {
     "variants": Kind("variant", list_variants, _variant_row, _describe_variant),
-    "models": Kind("model", bundled_models, _model_row, _describe_model),
+    "models": Kind("model", known_models, _model_row, _describe_model),
     "datasets": Kind("dataset", DATASETS.names, _dataset_row, _describe_dataset),
     "losses": _component_kind(ADVERSARIAL),
     "penalties": _component_kind(PENALTIES),
@@ -256,4 +282,6 @@ KINDS = {
     "networks": _component_kind(NETWORKS),
     "games": _component_kind(GAMES),
     "extractors": _component_kind(EXTRACTORS),
+    "metrics": Kind("metric", METRICS.names, partial(_component_row, METRICS), _describe_metric),
+    "protocols": Kind("protocol", PROTOCOLS.keys, _protocol_row, _describe_protocol),
 }

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import platform
+from dataclasses import dataclass
 
 import torch
 
@@ -15,6 +16,22 @@ PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # From malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a game is played on a machine, apart from what it is."""
+
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"
+    accumulate: int = 1
+    compile: bool = False
+
+    def autocast(self) -> torch.autocast:
+        """The precision of forward passes inside."""
+        dtype = PRECISIONS[self.precision]
+        return torch.autocast(torch.device(self.device).type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
 def pick_device(name: str) -> torch.device:

@@ -18,7 +18,7 @@ from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
-from ganzoo.machine import check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
+from ganzoo.machine import Settings, check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
@@ -36,7 +36,7 @@ from ganzoo.training.plan import (
     refuse_contradictions,
     with_steps,
 )
-from ganzoo.training.trainer import Hook, Settings, Trainer
+from ganzoo.training.trainer import Hook, Trainer
 from ganzoo.writing import require_empty
 from ganzoo.zoo import Model, save, save_grid
 
@@ -285,8 +285,8 @@ class Session:
         if distributed.rank() == 0:
             batches = {
                 f"{number}/{field}": values
-                for number in range(self.trainer.batches_per_step)
-                for field, values in self.trainer.batch(error.step, number).items()
+                for number in range(self.trainer.batches.per_step)
+                for field, values in self.trainer.batches.data(error.step, number).items()
             }
             save_tensors(self.run / f"diverged-step-{error.step:08d}.safetensors", batches, {"step": error.step})
             write_report(self.run)
@@ -320,7 +320,7 @@ class Session:
 
     def _facts(self) -> dict[str, Any]:
         """What the model card tells."""
-        step, seen = self.trainer.step, self.trainer.step * self.trainer.batches_per_step
+        step, seen = self.trainer.step, self.trainer.step * self.trainer.batches.per_step
         return {
             "run": asdict(self.plan.request) | {"command": command(self.plan.request)},
             "data": self._data(),

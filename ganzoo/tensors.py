@@ -41,6 +41,14 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str,
         raise GanzooError(f"cannot write {path}: {error}; free some space or choose another --out") from error
 
 
+def halved(tensor: Tensor) -> Tensor:
+    """Kernels and matrices as float16; the rest, which is small or needs the range, as it is."""
+    if tensor.ndim < 2 or not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if bool(half.isfinite().all()) else tensor
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the JSON header of a file; raises GanzooError for anything that is not one of ours."""
     try:

@@ -10,11 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
-from tiny import configure
-
-from ganzoo.games.base import create_game
-from ganzoo.zoo import Model, save
 
 ROOT = Path(__file__).parents[1]
 TINY = {
@@ -133,15 +128,3 @@ def test_starting_is_cheap():
     heavy = "{'torch', 'numpy', 'pydantic', 'rich', 'PIL'}"
     code = f"import sys, ganzoo.cli; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-def test_enlarging_is_scored_from_folders(benchmark, monkeypatch, capsys, tmp_path):
-    config = configure("srgan", image_channels=3)
-    save(Model(config, create_game(config, networks=["generator"])), tmp_path / "model")
-    for prefix, side in (("LR", 8), ("HR", 32)):
-        (tmp_path / "Set1" / prefix).mkdir(parents=True)
-        Image.linear_gradient("L").resize((side, side)).save(tmp_path / "Set1" / prefix / "0.png")
-    monkeypatch.setattr(sys, "argv", ["superres", str(tmp_path / "model"), str(tmp_path / "Set1"), "--json"])
-    benchmark("superres").main()
-    scores = json.loads(capsys.readouterr().out)
-    assert scores["set"] == "Set1" and scores["bicubic"]["psnr"] > scores["model"]["psnr"]

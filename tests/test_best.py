@@ -8,11 +8,12 @@ import pytest
 from tiny import same, tiny, two_sided
 
 import ganzoo
-from ganzoo.best import BEST, SCORES, Contest
+from ganzoo.best import BEST, Contest
 from ganzoo.config import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.tensors import read_tensors
 from ganzoo.training.checkpoint import CHECKPOINT, raw_model
+from ganzoo.training.logging import SCORES
 from ganzoo.zoo import load
 
 WISHES = {

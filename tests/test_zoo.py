@@ -50,7 +50,7 @@ def test_creating_is_seeded_and_leaves_torchs_generator_alone():
         ("dcgan", {"resolution": -1}, "resolution"),
         ("dcgan", {"image_channels": 7}, "image_channels"),
         ("cgan", {}, "needs class labels"),
-        ("dcgan", {"conditional": True, "classes": ["a"]}, "takes no labels"),
+        ("lsgan", {"conditional": True, "classes": ["a"]}, "takes no labels"),
         ("dcgan", {"networks__generator__chanels": 3}, "did you mean channels"),
         ("dcgan", {"loss": "hinje"}, "did you mean hinge"),
         ("dcgan", {"penalties": ["gradient-penalty"]}, "networks.discriminator.norm=layer"),
@@ -208,6 +208,15 @@ HOSTILE = {
     "header is no JSON": struct.pack("<Q", 8) + b"not json",
     "header is a list": struct.pack("<Q", 2) + b"[]",
     "deep header": struct.pack("<Q", 100_000) + b"[" * 100_000,
+    "shape of no number": (
+        lambda header: struct.pack("<Q", len(header)) + header + b"1234"
+    )(b'{"a":{"dtype":"F32","shape":[NaN],"data_offsets":[0,4]}}'),
+    "negative shape": (
+        lambda header: struct.pack("<Q", len(header)) + header + b"1234"
+    )(b'{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}'),
+    "shape that overflows": (
+        lambda header: struct.pack("<Q", len(header)) + header
+    )(b'{"a":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}}'),
     "offsets past the end": (
         lambda header: struct.pack("<Q", len(header)) + header
     )(b'{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}'),
@@ -250,12 +259,49 @@ def test_foreign_safetensors_are_refused(tmp_path):
         (lambda header: header | {"config": header["config"] | {"resolution": 10**9}}, "resolution"),
         (lambda header: header | {"config": header["config"] | {"surprise": 1}}, "surprise"),
         (lambda header: header | {"config": {"name": "dcgan"}}, "is missing"),
+        (lambda header: _with(header, resolution=float("nan")), "'resolution' is nan"),
+        (lambda header: _with(header, name="../../evil"), "'name' is '../../evil'"),
+        (lambda header: _with(header, networks=[]), "'networks' is"),
+        (lambda header: _with(header, game="os.system"), "unknown game 'os.system'"),
+        (
+            lambda header: _with(header, game={"name": "image", "file": "/etc/passwd"}),
+            "unknown keyword of game 'image'",
+        ),
+        (lambda header: _with_generator(header, name="dcgan-generatr"), "did you mean dcgan-generator"),
+        (lambda header: _with_generator(header, channels=10**9), "cannot be built"),
+        (lambda header: _with_generator(header, channels=10**5), "it is much larger than its weights"),
+        (lambda header: _with_generator(header, channels=float("nan")), "cannot be built"),
     ],
 )
 def test_damaged_headers_are_refused(tiny_model_dir, tmp_path, change, expected):
     tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
     save_tensors(tmp_path / "model.safetensors", tensors, change(header))
     _refused(tmp_path, expected)
+
+
+def _with(header, **values):
+    return header | {"config": header["config"] | values}
+
+
+def _with_generator(header, **options):
+    networks = header["config"]["networks"]
+    return _with(header, networks=networks | {"generator": networks["generator"] | options})
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "generator.\n", "C:\\x"])
+def test_names_of_tensors_are_no_paths(tiny_model_dir, tmp_path, name):
+    tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
+    save_tensors(tmp_path / "model.safetensors", tensors | {name: torch.zeros(1)}, header)
+    before = sorted(tmp_path.rglob("*"))
+    _refused(tmp_path, "does not fit its own configuration")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_model_of_a_newer_ganzoo_with_a_new_network_says_who_made_it(tiny_model_dir, tmp_path):
+    tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
+    header = _with_generator(header | {"ganzoo": "9.9"}, name="dream-generator")
+    save_tensors(tmp_path / "model.safetensors", tensors, header)
+    _refused(tmp_path, r"made with ganzoo 9.9\) cannot be built here: unknown network 'dream-generator'")
 
 
 @pytest.mark.parametrize("text", ["[]", "7", "{", '"text"'])

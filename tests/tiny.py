@@ -16,9 +16,10 @@ from ganzoo.config import Config, resolve
 from ganzoo.data.loader import Loader
 from ganzoo.games.base import Game, create_game
 from ganzoo.games.translation import ImageToImageGame
+from ganzoo.machine import Settings
 from ganzoo.registry import GAMES, NETWORKS
 from ganzoo.text import encode
-from ganzoo.training.trainer import Settings, Trainer
+from ganzoo.training.trainer import Trainer
 from ganzoo.variants import list_variants, read_variant
 
 # Networks this small are slower with several threads.

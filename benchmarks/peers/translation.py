@@ -16,7 +16,7 @@ from benchmarks.duel import Duel
 from benchmarks.trainers import OneStep, real_batches, trainer_of_pairs
 from ganzoo.config import resolve
 from ganzoo.games.base import Game
-from ganzoo.nets.layers import ShiftedInstanceNorm2d
+from ganzoo.nets.layers import BlockConv2d, InstanceNorm2d, ShiftedInstanceNorm2d
 
 Batch = tuple[Tensor, Tensor]
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
@@ -127,14 +127,16 @@ def _copied(game: Game, name: str) -> nn.Module:
     """The same network with the same weights, of torch's own layers in the memory layout they are made in."""
     network = copy.deepcopy(game.get_submodule(name)).to(memory_format=torch.contiguous_format).train()
     for place, module in list(network.named_modules()):
-        if isinstance(module, nn.GroupNorm | ShiftedInstanceNorm2d):
+        if isinstance(module, BlockConv2d):
+            module.__class__ = nn.Conv2d
+        if isinstance(module, InstanceNorm2d | ShiftedInstanceNorm2d):
             parent, _, child = place.rpartition(".")
             setattr(network.get_submodule(parent), child, _instance_norm(module))
     return network
 
 
 def _instance_norm(module: nn.Module) -> nn.Module:
-    norm = nn.InstanceNorm2d(len(module.bias), affine=isinstance(module, nn.GroupNorm))
+    norm = nn.InstanceNorm2d(len(module.bias), affine=isinstance(module, InstanceNorm2d))
     norm.load_state_dict(module.state_dict() if norm.affine else {})
     return norm
 

@@ -206,7 +206,7 @@ def _lines(table: Table) -> Iterator[dict[str, object]]:
                 "best_deviation": "" if best is None or best.deviation is None else best.deviation,
                 "seeds": len(row.results),
                 "diverged": row.diverged,
-                "ranked": row.ranked,
+                "ranked": row.ranked(metric),
                 "reported": "; ".join(f"{each.value} ({each.source})" for each in row.reported),
                 "protocol": first.protocol,
                 "steps": mean([result.steps or 0 for _, result in row.results]).mean,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ganzoo
-from ganzoo.benchmark.results import Result, Score, read_results
+from ganzoo.benchmark.results import Result, read_results
 from ganzoo.benchmark.tables import mean
+from ganzoo.benchmark.work import scored
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.words import number
 from ganzoo.zoo import weights_file
@@ -56,8 +57,7 @@ def reproduce(row: str, results: str | Path, out: Path, *, device: str = "auto")
     metric, then = next(iter(result.scores.items()))
     stop_at = result.steps if (result.steps or 0) < (result.planned_steps or 0) else None
     run = ganzoo.train(**result.request, stop_at=stop_at, device=device, out=out)
-    records = ganzoo.evaluate(run, result.request["dataset"], device=device, **result.scoring)
-    now = next(Score.model_validate(record) for record in records if record["metric"] == metric)
+    now = scored(run, result.request["dataset"], result.scoring, device)[metric]
     if now.protocol_id != then.protocol_id:
         raise GanzooError(
             f"{result.name} was scored by {then.protocol} ({then.protocol_id}), which here is {now.protocol_id}: the "

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ganzoo.benchmark.results import Expected
 from ganzoo.config import Strict, resolve
 from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.games.translation import from_images
 from ganzoo.metrics.evaluate import default_extractor
 from ganzoo.metrics.protocol import PROTOCOLS
 from ganzoo.registry import GAMES, METRICS
@@ -40,14 +41,25 @@ class Budget(Strict):
         return plural(self.steps, "step") if self.steps else "the variant's own schedule"
 
 
+class Tested(Strict):
+    """What models are scored on, where that is not what they train on."""
+
+    dataset: str
+    split: str | None = None
+
+
 class Scoring(Strict):
-    """What is measured, the first metric being the one that ranks, and how: a protocol by name or one's own values."""
+    """What is measured, the first metric being the one that ranks, and how: a protocol by name or one's own values.
+
+    sets: what is scored on instead of the training's data; each metric is then one of each of them.
+    """
 
     metrics: list[str] = Field(default=["fid"], min_length=1)
     protocol: str | None = None
     extractor: str | None = None
     n: int | None = Field(default=None, gt=0)
     split: str | None = None
+    sets: list[Tested] | None = Field(default=None, min_length=1)
 
     def options(self) -> dict[str, Any]:
         """The keywords of ``ganzoo.evaluate``."""
@@ -97,6 +109,17 @@ class Cell(Strict):
         return self.name or self.variant
 
     @property
+    def enlarges(self) -> bool:
+        """Whether it makes large images of small ones."""
+        return from_images(self.game) and not GAMES.get(self.game).directions
+
+    @property
+    def game(self) -> str:
+        """The variant's game by name."""
+        game = read_variant(self.variant)["game"]
+        return str(game if isinstance(game, str) else game["name"])
+
+    @property
     def extractor(self) -> str:
         """What scores look through."""
         named = PROTOCOLS[self.scoring.protocol].extractor if self.scoring.protocol else self.scoring.extractor
@@ -144,7 +167,8 @@ class Job:
     @property
     def row(self) -> str:
         if self.seed is None:
-            return f"real-halves-{re.sub(r'[^A-Za-z0-9]+', '-', self.cell.dataset).strip('-')}"
+            what = "bicubic" if self.cell.enlarges else "real-halves"
+            return f"{what}-{re.sub(r'[^A-Za-z0-9]+', '-', self.cell.dataset).strip('-')}"
         return self.cell.row
 
     @property
@@ -196,11 +220,10 @@ def find_job(suite: Suite, name: str) -> Job:
 
 
 def _calibrations(trainings: Iterable[Job]) -> list[Job]:
-    """One for each data set whose images could be samples."""
+    """One for each data set whose images could be samples, or be enlarged by a filter."""
     found: dict[str, Job] = {}
     for training in trainings:
-        game = read_variant(training.cell.variant)["game"]
-        if not GAMES.get(game if isinstance(game, str) else game["name"]).directions:
+        if not GAMES.get(training.cell.game).directions:
             job = Job(training.suite, training.cell, None)
             found.setdefault(job.name, job)
     return list(found.values())

@@ -19,7 +19,7 @@ LOOKED_AT = "†"
 OTHER_DATA = "‡"
 UNVERIFIED = "¶"
 MEANING = {
-    LOOKED_AT: "trained on the features of the network that scores it: not ranked",
+    LOOKED_AT: "trained on the features of a network that scores it: not ranked by what that one sees",
     OTHER_DATA: "trained on other data than the scores' reference: not ranked",
     UNVERIFIED: "scored with a network whose weights are not the official ones, or could not be compared with them",
 }
@@ -68,9 +68,11 @@ class Row:
     marks: str
     reported: list[Reported]
 
-    @property
-    def ranked(self) -> bool:
-        return self.kind == "model" and not set(self.marks) & {LOOKED_AT, OTHER_DATA}
+    def ranked(self, metric: Metric) -> bool:
+        """Whether it may be the best at a metric."""
+        scores = [result.scores[metric.name] for _, result in self.results if metric.name in result.scores]
+        looked_at = any(score.trained_on_extractor for score in scores)
+        return self.kind == "model" and OTHER_DATA not in self.marks and not looked_at
 
     @property
     def variant(self) -> str | None:
@@ -97,7 +99,9 @@ class Table:
     def winner(self, metric: Metric, best: bool = False) -> str | None:
         """The name of the row that is best at a metric among those that are ranked."""
         means = {
-            row.name: found.mean for row in self.rows if row.ranked and (found := _values(row, best).get(metric.name))
+            row.name: found.mean
+            for row in self.rows
+            if row.ranked(metric) and (found := _values(row, best).get(metric.name))
         }
         return (min if metric.best == "lower" else max)(means, key=lambda name: means[name], default=None)
 
@@ -196,14 +200,16 @@ def _marks(results: Sequence[Result]) -> str:
     scores = [score for result in results for score in result.scores.values()]
     holds = {
         LOOKED_AT: any(score.trained_on_extractor for score in scores),
-        OTHER_DATA: any(_trained_on(score) not in (None, score.real.get("dataset")) for score in scores),
+        OTHER_DATA: any(_on_other_data(score) for score in scores),
         UNVERIFIED: any(not score.verified for score in scores),
     }
     return "".join(mark for mark, true in holds.items() if true)
 
 
-def _trained_on(score: Score) -> str | None:
-    return (score.fake.get("trained_on") or {}).get("label")
+def _on_other_data(score: Score) -> bool:
+    """Whether a model was trained on other data than it is compared with; originals of its own images are not meant."""
+    label = (score.fake.get("trained_on") or {}).get("label")
+    return label not in (None, score.real.get("dataset")) and "small" not in score.real
 
 
 @cache

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,20 +17,23 @@ import ganzoo
 from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.results import ENDING, Result, Score, write_result
 from ganzoo.benchmark.suite import Cell, Job
-from ganzoo.best import BEST, SCORES
+from ganzoo.best import BEST
 from ganzoo.config import resolve
 from ganzoo.errors import Diverged, GanzooError
+from ganzoo.games.base import create_game
 from ganzoo.machine import pick_device
-from ganzoo.metrics.evaluate import Judge
+from ganzoo.metrics.evaluate import enlargements
+from ganzoo.metrics.judge import Judge
 from ganzoo.metrics.protocol import choose
 from ganzoo.report.curves import thinned
 from ganzoo.report.record import read_run
 from ganzoo.training.checkpoint import CHECKPOINT, read_checkpoint
-from ganzoo.training.logging import read_metrics
+from ganzoo.training.logging import SCORES, read_metrics
 from ganzoo.training.plan import Request, command, family, open_data
-from ganzoo.zoo import weights_file
+from ganzoo.zoo import Model, weights_file
 
 MOST_ENTRIES = 60
+Evaluate = Callable[..., list[dict[str, Any]]]
 
 
 def result_file(job: Job, out: Path) -> Path:
@@ -55,7 +58,7 @@ def work(job: Job, out: Path) -> Path | None:
             if "WORLD_SIZE" in os.environ:  # the other ranks would wait for this one
                 raise GanzooError(f"{job.name} is being done by another process; wait for it")
             return None
-        for result in _calibration(job) if job.seed is None else [_row(job, folder, out)]:
+        for result in _calibrations(job) if job.seed is None else [_row(job, folder, out)]:
             path = write_result(result, out)
         return path
 
@@ -63,7 +66,7 @@ def work(job: Job, out: Path) -> Path | None:
 def _row(job: Job, folder: Path, out: Path) -> Result:
     run = folder / "run"
     finished = _trained(job, run)
-    scores = scored(run, job.cell) if finished else {}
+    scores = _scored(run, job.cell) if finished else {}
     samples = run / "model" / "samples.png"
     if samples.is_file():
         shutil.copyfile(samples, out / f"{job.name}.png")
@@ -86,10 +89,34 @@ def _best(run: Path, cell: Cell, scores: dict[str, Score], last: int) -> dict[st
     if not scores or not entries:
         return {}
     step = min(entries, key=lambda entry: entry["value"])["step"]
-    return {"best": scores if step == last else scored(run / BEST, cell), "best_step": step}
+    return {"best": scores if step == last else _scored(run / BEST, cell), "best_step": step}
 
 
-def _calibration(job: Job) -> list[Result]:
+def _scored(model: Path, cell: Cell) -> dict[str, Score]:
+    return scored(model, cell.dataset, cell.scoring.options(), cell.device)
+
+
+def _calibrations(job: Job) -> list[Result]:
+    return [_bicubic(job)] if job.cell.enlarges else _floor(job)
+
+
+def _bicubic(job: Job) -> Result:
+    """What the bicubic filter scores in the place of models that enlarge."""
+    cell = job.cell
+    request = cell.request(0)
+    merged: dict[str, Any] = {"family": family(cell.dataset), "preset": cell.preset, "overrides": request.values()}
+    reference = open_data(request, resolve(cell.variant, **merged).config, channels=None)
+    config = resolve(cell.variant, dataset={"image_channels": reference.channels}, **merged).config
+    model = Model(config, create_game(config, networks=["generator"]))
+
+    def evaluate(dataset: str, **options: Any) -> list[dict[str, Any]]:
+        return enlargements(model, dataset, bicubic_alone=True, device=cell.device, **options)
+
+    scores = score_sets(evaluate, cell.dataset, cell.scoring.options())
+    return _real(job, "bicubic", scores).model_copy(update={"dataset": reference.label})
+
+
+def _floor(job: Job) -> list[Result]:
     """The data's own scores: its test split, where it has one, against the reference, and half against half.
 
     The halves come last: their file tells that the job is done.
@@ -101,11 +128,10 @@ def _calibration(job: Job) -> list[Result]:
     reference = open_data(request, config, channels=None, split=protocol.split)
     records = Judge(reference, protocol, scoring.metrics, device=pick_device(cell.device)).floor()
     subjects = dict.fromkeys(record["subject"] for record in records)
-    return [_real(job, subject, [each for each in records if each["subject"] == subject]) for subject in subjects]
+    return [_real(job, subject, _by_metric(records, subject)) for subject in subjects]
 
 
-def _real(job: Job, subject: str, records: Sequence[Mapping[str, Any]]) -> Result:
-    scores = {record["metric"]: Score.model_validate(record) for record in records}
+def _real(job: Job, subject: str, scores: dict[str, Score]) -> Result:
     return Result(
         **_common(job, scores),
         row=job.row if "half" in subject else job.row.replace("halves", "test"),
@@ -141,10 +167,34 @@ def options(request: Request) -> dict[str, Any]:
     return {key: value for key, value in asdict(request).items() if value is not None}
 
 
-def scored(model: Path, cell: Cell) -> dict[str, Score]:
-    """A model's score records by metric."""
-    records = ganzoo.evaluate(model, cell.dataset, device=cell.device, **cell.scoring.options())
-    return {record["metric"]: Score.model_validate(record) for record in records}
+def scored(model: Path, dataset: str, scoring: Mapping[str, Any], device: str) -> dict[str, Score]:
+    """A model's score records as :func:`score_sets` names them."""
+
+    def evaluate(dataset: str, **options: Any) -> list[dict[str, Any]]:
+        records = ganzoo.evaluate(model, dataset, device=device, **options)
+        return [record for record in records if record["subject"] == "model"]
+
+    return score_sets(evaluate, dataset, scoring)
+
+
+def score_sets(evaluate: Evaluate, dataset: str, scoring: Mapping[str, Any]) -> dict[str, Score]:
+    """Scores by metric on a data set, or by metric and set on those that ``scoring`` names. evaluate: of a data set."""
+    options = {key: value for key, value in scoring.items() if key != "sets"}
+    if not scoring.get("sets"):
+        return _by_metric(evaluate(dataset, **options))
+    scores: dict[str, Score] = {}
+    for each in scoring["sets"]:
+        given = {key: value for key, value in each.items() if key != "dataset" and value is not None}
+        for record in evaluate(each["dataset"], **options, **given):
+            name = record["real"]["dataset"]
+            told = {"metric": f"{record['metric']}@{name}", "title": f"{record['title']} {name}"}
+            scores[told["metric"]] = Score.model_validate(record | told)
+    return scores
+
+
+def _by_metric(records: Sequence[Mapping[str, Any]], subject: str | None = None) -> dict[str, Score]:
+    kept = [record for record in records if subject in (None, record["subject"])]
+    return {record["metric"]: Score.model_validate(record) for record in kept}
 
 
 def _common(job: Job, scores: Mapping[str, Score]) -> dict[str, Any]:
@@ -190,8 +240,8 @@ def _run_facts(run: Path) -> dict[str, Any]:
 
 def _curves(run: Path) -> list[dict[str, Any]]:
     """The log, thinned, with the scores that were taken while training."""
-    scores = [{"step": entry["step"], "score": entry["value"]} for entry in read_metrics(run, name=SCORES)]
-    return sorted([*scores, *thinned(read_run(run).history, MOST_ENTRIES)], key=lambda entry: entry["step"])
+    record = read_run(run)
+    return sorted([*record.scores, *thinned(record.history, MOST_ENTRIES)], key=lambda entry: entry["step"])
 
 
 def _commit() -> str | None:

@@ -14,12 +14,11 @@ from ganzoo.cli._output import print_json, print_table, progress_shown
 @click.option("--dataset", required=True, metavar="NAME|PATH", help="The real images to compare with.")
 @click.option(
     "--metrics",
-    default="fid",
-    show_default=True,
+    default="",
     metavar="A,B",
-    help="Of fid is kid prc class-fid cas ppl psnr ssim perceptual.",
+    help="Of `ganzoo list --kind metrics`; fid if left out, for enlargers psnr-y, ssim-y and perceptual.",
 )
-@click.option("--protocol", metavar="NAME", help="A frozen way to score: gz-inception-50k, gz-lite-10k, gz-mnist-10k.")
+@click.option("--protocol", metavar="NAME", help="A frozen way to score: `ganzoo list --kind protocols`.")
 @click.option("--extractor", metavar="NAME", help="What images are seen through: `ganzoo list --kind extractors`.")
 @click.option("--weights", metavar="FILE", help="The extractor's weights, where they cannot be downloaded.")
 @click.option("-n", type=click.IntRange(2), help="How many images are scored: 10000, or all of a folder.")
@@ -29,21 +28,29 @@ from ganzoo.cli._output import print_json, print_table, progress_shown
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
 @click.option("--real-floor", is_flag=True, help="Also score the data's own test split and one half of it.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--card", is_flag=True, help="Also write the scores into MODEL's card and config.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole records as JSON.")
-def command(model: str, dataset: str, metrics: str, raw: bool, as_json: bool, **options: Any) -> None:
+def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_json: bool, **options: Any) -> None:
     """Score MODEL, a run's folder, a model directory, a name or a folder of generated images, against real images.
 
     \b
     ganzoo eval runs/wgan-gp-mnist-1 --dataset mnist --protocol gz-mnist-10k
     ganzoo eval runs/sngan-cifar10-1 --dataset cifar10 --metrics fid,is,kid,prc --real-floor
+    ganzoo eval cats-model --dataset ~/cats --extractor efficientnet-lite0 --real-floor --card
     ganzoo eval samples/ --dataset ~/cats --extractor efficientnet-lite0 -n 5000
+    ganzoo eval runs/srgan-photos-1 --dataset Set5/
     """
+    from ganzoo.export import record_scores, require_card
     from ganzoo.metrics.evaluate import evaluate
     from ganzoo.training.checkpoint import raw_model
 
+    if card:
+        require_card(model, raw=raw)
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     with progress_shown() as progress:
-        records = evaluate(raw_model(model) if raw else model, dataset, names, progress=progress, **options)
+        records = evaluate(raw_model(model) if raw else model, dataset, names or None, progress=progress, **options)
+    if card:
+        record_scores(model, records)
     if as_json:
         return print_json(records)
     rows = [(r["title"], _value(r), r["subject"], r["fake"]["count"], r["protocol_id"]) for r in records]

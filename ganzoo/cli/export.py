@@ -10,13 +10,16 @@ import click
 @click.option("--out", required=True, metavar="DIR", help="The new model directory; empty or not there yet.")
 @click.option("--onnx", is_flag=True, help="Also write model.onnx (needs the extra torch-ganzoo[onnx]).")
 @click.option("--full", is_flag=True, help="With the discriminator, from a run's last checkpoint.")
-def command(model: str, out: str, onnx: bool, full: bool) -> None:
+@click.option("--half", is_flag=True, help="Weights as float16: half the size; they load as float32.")
+@click.option("--known-failure", "failures", multiple=True, metavar="TEXT", help="A sentence for the card; repeatable.")
+def command(model: str, out: str, onnx: bool, full: bool, half: bool, failures: tuple[str, ...]) -> None:
     """Write MODEL, a run's folder, a model directory or a name, as a directory that `ganzoo.load` reads.
 
     \b
     ganzoo export runs/dcgan-cats-1 --out cats-model
     ganzoo export runs/dcgan-cats-1 --out cats-model --onnx --full
+    ganzoo export runs/dcgan-cats-1 --out cats-model --half --known-failure "Ears are missing."
     """
     from ganzoo.export import export_model
 
-    click.echo(export_model(model, out, full=full, onnx=onnx))
+    click.echo(export_model(model, out, full=full, onnx=onnx, half=half, known_failures=failures))

@@ -47,6 +47,8 @@ def _show(facts: dict[str, Any]) -> None:
     also, configuration = facts.pop("also"), facts.pop("configuration", {})
     presets = facts.pop("machine_presets", {})
     texts = {key: facts.pop(key) for key in ("doc", "card") if key in facts}
+    if texts.get("card"):  # which has the scores in a table
+        facts["facts"] = {key: value for key, value in facts["facts"].items() if key != "scores"}
     _print_facts(facts)
     for text in texts.values():
         click.echo(f"\n{text}".rstrip())

@@ -6,7 +6,10 @@ import click
 
 from ganzoo.cli._output import print_json, print_table
 
-KINDS = ("variants", "models", "datasets", "losses", "penalties", "augments", "networks", "games", "extractors")
+KINDS = (
+    "variants", "models", "datasets", "losses", "penalties", "augments", "networks", "games", "extractors", "metrics",
+    "protocols",
+)  # fmt: skip
 
 
 @click.command()

@@ -55,7 +55,7 @@ def download(
     the file gets its name. name: the dataset it belongs to, for the advice in errors.
     """
     target = folder / source.file
-    if target.exists() and not _wrong(source, target):
+    if target.exists() and not what_is_wrong(source, target):
         return target
     if offline():
         raise GanzooError(f"GANZOO_OFFLINE forbids downloading {source.file}; {_by_hand(source, target, name)}")
@@ -66,7 +66,7 @@ def download(
         if source.size and shutil.disk_usage(folder).free < source.size:
             raise disk_full(folder, source.size)
         with filelock.FileLock(folder / f".{source.file}.lock"):
-            if not target.exists() or _wrong(source, target):
+            if not target.exists() or what_is_wrong(source, target):
                 _from_any_mirror(source, target, name, patience or Patience(), progress)
     return target
 
@@ -105,7 +105,7 @@ def _from_mirror(
             if failure.slow or not (afresh or _length(part) > before):
                 return failure
             continue
-        reason = _wrong(source, part)
+        reason = what_is_wrong(source, part)
         if not reason:
             return None
         part.unlink()
@@ -180,7 +180,7 @@ def _check_kind(source: Source, start: bytes) -> None:
         raise _MirrorFailed(f"sent something that is not a {Path(source.file).suffix} file")
 
 
-def _wrong(source: Source, path: Path) -> str:
+def what_is_wrong(source: Source, path: Path) -> str:
     """What is wrong with a file, empty if it is the right one."""
     size = path.stat().st_size
     if source.size is not None and size != source.size:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
+TITLE = b"ganzoo packed dataset 1"  # what fingerprints begin with
+ROWS = 4096
 ABANDONED_AFTER = 24 * 3600  # seconds
 # images (n, H, W, C) uint8; labels (n,) int64, or captions (n, most of one image, longest) uint8
 Chunk = tuple[np.ndarray, "np.ndarray | None"]
@@ -123,6 +125,19 @@ class PackedDataset:
             raise self._damaged(field, f"{len(array)} rows instead of {self.count}")
         return array
 
+    def verify(self) -> None:
+        """Read everything and refuse contents that are not those of the fingerprint."""
+        digest, images = hashlib.sha256(TITLE), self.numpy("images")
+        for start in range(0, len(images), ROWS):
+            digest.update(np.ascontiguousarray(images[start : start + ROWS]).data)
+        digest.update(repr(images.shape).encode())
+        if self.beside:
+            values = self.numpy(self.beside)
+            digest.update(repr(values.shape).encode() if values.ndim > 1 else b"")
+            digest.update(values.tobytes())
+        if digest.hexdigest() != self.fingerprint:
+            raise self._damaged("images", "not the contents it had")
+
     def _damaged(self, field: str, what: object) -> GanzooError:
         return GanzooError(
             f"{self.folder / field}.npy is missing or damaged ({what}); "
@@ -167,7 +182,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 def _write_arrays(folder: Path, chunks: Iterable[Chunk]) -> dict[str, Any]:
     """images.npy and labels.npy or captions.npy, hashed on their way to disk."""
-    digest = hashlib.sha256(b"ganzoo packed dataset 1")
+    digest = hashlib.sha256(TITLE)
     count, shape, beside = 0, None, []
     with open(folder / "images.npy", "wb") as file:
         for images, belonging in chunks:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo import random
-from ganzoo.config import UNBOUNDED, Component, Config
+from ganzoo.config import UNBOUNDED, Component, Config, Schedule
 from ganzoo.errors import GanzooError
 from ganzoo.losses.objective import AdversarialObjective, Terms
 from ganzoo.nets.layers import MinibatchStd
@@ -40,8 +40,8 @@ class Game(nn.Module):
     fit: what is done to images of other sizes if nobody says otherwise.
     independent: the fields' rows do not belong together. directions: what --direction may say. examples: how
     many examples from the data a preview shows, 0 where a game makes images from noise; they lie in ``shown``.
-    columns: images in a row of a preview. steps: how many it is played for, for games that have phases; the
-    trainer says it. layout: how its images and weights lie in memory on a CPU; elsewhere they are channels-last.
+    columns: images in a row of a preview. steps: how many it is played for, for games that have phases; see
+    :meth:`follow`. layout: how its images and weights lie in memory on a CPU; elsewhere they are channels-last.
     A game never touches optimizers, devices or files.
     """
 
@@ -57,6 +57,13 @@ class Game(nn.Module):
     layout = torch.channels_last
     shown: Batch | None = None
     steps: int = UNBOUNDED
+
+    def follow(self, schedule: Schedule) -> None:
+        """Learn how long it is played for; the trainer says it."""
+        self.steps = schedule.steps
+        for part in self.modules():
+            if isinstance(part, AdversarialObjective):
+                part.burn_in = schedule.burn_in * schedule.steps
 
     def turns_at(self, step: int) -> Iterator[Turn]:
         """The moves due in a step."""

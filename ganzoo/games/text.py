@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import shorten
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from ganzoo.games.base import Batch, Turn, build_network, build_objective, tiled
 from ganzoo.games.image import ImageGame, draw_latents
 from ganzoo.losses.objective import AdversarialObjective, Terms
 from ganzoo.registry import GAMES
-from ganzoo.text import encode
 
 GENERATORS = ("generator", "generator_two")
 DISCRIMINATORS = ("discriminator", "discriminator_two")
@@ -46,7 +44,7 @@ class TextGame(ImageGame):
     columns = SHOWN
     conditional = True
     stage: Tensor
-    text: nn.Module
+    text: Any
     generator_two: nn.Module
     discriminator_two: nn.Module
 
@@ -76,7 +74,7 @@ class TextGame(ImageGame):
         )
         # Models are saved with it: samples come from the stages that have learnt something.
         self.register_buffer("stage", torch.ones((), dtype=torch.int64))
-        self.text = build_network(networks["text"])
+        self.text = build_network(config.networks["text"])
         for name in (*DISCRIMINATORS[::-1], *GENERATORS):
             if name in networks:
                 self.add_module(name, build_network(networks[name], **self._given(config, name)))
@@ -117,15 +115,8 @@ class TextGame(ImageGame):
 
     def codes(self, captions: list[str]) -> Tensor:
         """Texts as the encoder takes them, (n, length); raises GanzooError for those that are too long for it."""
-        codes = torch.from_numpy(encode(captions))
-        limit = getattr(self.text, "length", codes.shape[1])
-        if codes.shape[1] > limit:
-            longest = captions[int((codes != 0).sum(1).argmax())]
-            raise GanzooError(
-                f"the text '{shorten(longest, 60, placeholder=' …')}' has {codes.shape[1]} bytes, the encoder takes "
-                f"{limit}; shorten it, or train with -o networks.text.length={codes.shape[1]}"
-            )
-        return F.pad(codes, (0, limit - codes.shape[1]))
+        codes: Tensor = self.text.codes(captions)
+        return codes
 
     def preview(self, n: int = 64) -> Tensor:
         """A row of samples for each of the first captions."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo import random
+from ganzoo.annealing import Value, at, is_range, value_of
 from ganzoo.errors import UnknownName
 from ganzoo.losses.batch import batch_mean, world_size
 from ganzoo.losses.pixels import gathered, offsets
@@ -41,6 +42,9 @@ class Augment(nn.Module):
 
     def observe(self, real_accuracy: Tensor, images: int) -> None:
         """Learn which share of this process's real images the discriminator got right."""
+
+    def anneal(self, share: float) -> None:
+        """Be as strong as when a ``share`` of the burn-in is over."""
 
     def readings(self) -> dict[str, Tensor]:
         """What to watch; scalars on the device."""
@@ -113,7 +117,8 @@ class AdaptiveAugment(Augment):
     images pass unchanged. Other than three channels get brightness and contrast only.
     Karras et al. 2020, sections 2.2 and 3.1, appendix B (https://arxiv.org/abs/2006.06676).
 
-    probability: where p starts. color, cutout: factors on p for the changes of colour and the cut-out.
+    probability: where p starts, or with speed 0 the range that it goes through.
+    color, cutout: factors on p for the changes of colour and the cut-out.
     """
 
     probability: Tensor
@@ -123,7 +128,7 @@ class AdaptiveAugment(Augment):
     def __init__(
         self,
         target: float = 0.6,
-        probability: float = 0.0,
+        probability: Value = 0.0,
         interval: int = 256,
         speed: float = 500_000,
         color: float = 1.0,
@@ -131,8 +136,11 @@ class AdaptiveAugment(Augment):
     ):
         super().__init__()
         self.target, self.interval, self.speed, self.color, self.cutout = target, interval, speed, color, cutout
+        self.range = value_of(probability)
+        if speed and is_range(probability):
+            raise ValueError("a probability that is a range needs speed: 0, or it would have two masters")
         self.filter = Filter(SYM6)
-        self.register_buffer("probability", torch.tensor(float(probability)))
+        self.register_buffer("probability", torch.tensor(at(self.range, 0)))
         self.register_buffer("signs", torch.zeros(()))
         self.register_buffer("judged", torch.zeros(()))
 
@@ -161,6 +169,10 @@ class AdaptiveAugment(Augment):
         self.probability.add_(due * direction * self.judged / self.speed).clamp_(0, 1)
         self.signs *= 1 - due
         self.judged *= 1 - due
+
+    def anneal(self, share: float) -> None:
+        if is_range(self.range):
+            self.probability.fill_(at(self.range, share))
 
     def readings(self) -> dict[str, Tensor]:
         return {"augment_probability": self.probability}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ganzoo.annealing import burnt_in
 from ganzoo.losses.adversarial import AdversarialLoss, accuracy, readings
 from ganzoo.losses.augment import Augment
 from ganzoo.losses.penalties import Critic, Penalty, as_list
@@ -19,7 +21,10 @@ class AdversarialObjective(nn.Module):
 
     augment: changes of the images in front of the critic, wherever it looks.
     joint: run the critic once over real and fake images together; off where batch statistics would mix them.
+    burn_in: steps in which weights and probabilities that are ranges go from their start to their end.
     """
+
+    burn_in: float = math.inf
 
     def __init__(
         self,
@@ -35,13 +40,15 @@ class AdversarialObjective(nn.Module):
 
     def discriminator_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, step: int = 0) -> Terms:
         """The critic's terms on a batch; ``fake`` is taken as given (detached)."""
-        critic, fake = self._augmented(critic), fake.detach()
+        critic, fake, share = self._augmented(critic), fake.detach(), burnt_in(step, self.burn_in)
+        if self.augment is not None:
+            self.augment.anneal(share)
         real_logits, fake_logits = self._both(critic, real, fake)
         self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
         terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
         for name, penalty in self.penalties.items():
             if penalty.due(step):
-                terms[name] = penalty(critic, real, fake)
+                terms[name] = penalty(critic, real, fake, share)
         if self.augment is not None:
             self.augment.observe(accuracy(self.loss, *self._seen)[0], len(real))
         return terms

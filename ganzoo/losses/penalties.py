@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ganzoo import random
+from ganzoo.annealing import Value, at, value_of
 from ganzoo.errors import GanzooError
 from ganzoo.losses.batch import batch_std
 from ganzoo.losses.pixels import gathered, offsets
@@ -89,23 +90,23 @@ def as_list(logits: Tensor | list[Tensor]) -> list[Tensor]:
 
 
 class Penalty:
-    """A penalty with its weight and interval; ``kind`` is one of the functions above.
+    """A penalty with its weight, which may be a range, and interval; ``kind`` is one of the functions above.
 
     per_sample: it needs the gradient for each image by itself, which batch norm in the critic destroys.
     """
 
     per_sample = True
 
-    def __init__(self, kind: Callable[..., Tensor], weight: float, interval: int = 1, **options: float):
+    def __init__(self, kind: Callable[..., Tensor], weight: Value, interval: int = 1, **options: float):
         if interval < 1:
             raise GanzooError(f"penalty interval is {interval}; give a whole number of steps from 1 up")
-        self.kind, self.weight, self.interval, self.options = kind, weight, interval, options
+        self.kind, self.weight, self.interval, self.options = kind, value_of(weight), interval, options
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """The weighted term, scaled for its interval."""
+    def __call__(self, critic: Critic, real: Tensor, fake: Tensor, share: float = 0.0) -> Tensor:
+        """The term, weighted as when a ``share`` of the burn-in is over, and scaled for its interval."""
         with exactly(real.device):
             value = self.kind(critic, real.float(), fake.float(), **self.options)
-        return self.weight * self.interval * value
+        return at(self.weight, share) * self.interval * value
 
     def due(self, step: int) -> bool:
         return step % self.interval == 0
@@ -115,7 +116,7 @@ class Penalty:
 class GradientPenalty(Penalty):
     """WGAN-GP's one-centred penalty, weight 10 in the paper. See :func:`gradient_penalty`."""
 
-    def __init__(self, weight: float = 10.0, interval: int = 1, target: float = 1.0):
+    def __init__(self, weight: Value = 10.0, interval: int = 1, target: float = 1.0):
         super().__init__(gradient_penalty, weight, interval, target=target)
 
 
@@ -123,7 +124,7 @@ class GradientPenalty(Penalty):
 class ZeroCentred(Penalty):
     """The zero-centred penalty on interpolates. Thanh-Tung et al. 2019, eq. 7."""
 
-    def __init__(self, weight: float = 10.0, interval: int = 1):
+    def __init__(self, weight: Value = 10.0, interval: int = 1):
         super().__init__(gradient_penalty, weight, interval, target=0.0)
 
 
@@ -131,7 +132,7 @@ class ZeroCentred(Penalty):
 class Dragan(Penalty):
     """See :func:`dragan`."""
 
-    def __init__(self, weight: float = 10.0, interval: int = 1, spread: float = 0.5):
+    def __init__(self, weight: Value = 10.0, interval: int = 1, spread: float = 0.5):
         super().__init__(dragan, weight, interval, spread=spread)
 
 
@@ -139,7 +140,7 @@ class Dragan(Penalty):
 class R1(Penalty):
     """See :func:`r1`; ``weight`` is the paper's γ."""
 
-    def __init__(self, weight: float = 10.0, interval: int = 1):
+    def __init__(self, weight: Value = 10.0, interval: int = 1):
         super().__init__(r1, weight, interval)
 
 
@@ -147,7 +148,7 @@ class R1(Penalty):
 class R2(Penalty):
     """See :func:`r2`; ``weight`` is the paper's γ."""
 
-    def __init__(self, weight: float = 10.0, interval: int = 1):
+    def __init__(self, weight: Value = 10.0, interval: int = 1):
         super().__init__(r2, weight, interval)
 
 
@@ -157,7 +158,7 @@ class Consistency(Penalty):
 
     per_sample = False
 
-    def __init__(self, weight: float = 10.0, interval: int = 1, shift: int = 4, balanced: bool = False):
+    def __init__(self, weight: Value = 10.0, interval: int = 1, shift: int = 4, balanced: bool = False):
         super().__init__(consistency, weight, interval, shift=shift, balanced=balanced)
 
 

@@ -26,7 +26,7 @@ def classification_accuracy(case: Case) -> list[Score]:
     parts: the same after training on as many real images, and on both together, which is what ``ganzoo augment``
     is worth. The classifier is a small CNN trained for 1,500 steps: not the ResNet-50 of the paper.
     """
-    if case.images.labels is None or case.reference.labels is None:
+    if case.images.labels is None or case.reference is None or case.reference.labels is None:
         raise GanzooError("cas teaches a classifier, which takes labels on both sides; leave it out")
     if not set(case.images.classes) <= set(case.reference.classes):
         raise GanzooError(f"what is scored has classes that {case.reference.label} does not have; leave cas out")
@@ -45,21 +45,35 @@ def taught_accuracy(
 ) -> float:
     """The share of images ``asked`` that a classifier names right after training on those ``taught``."""
     (images, labels), (test_images, test_labels) = taught, asked
-    network = _classifier(images.shape[1], int(max(labels.max(), test_labels.max())) + 1).to(device)
+    network = _classifier(images.shape[1], int(max(labels.max(), test_labels.max())) + 1)
+    teach(network, images, labels, device=device, steps=steps)
+    with torch.inference_mode():
+        answers = torch.cat([network(_floats(part, device)).argmax(1).cpu() for part in test_images.split(500)])
+    return float((answers == test_labels).double().mean())
+
+
+def teach(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    device: torch.device | str = "cpu",
+    steps: int = STEPS,
+    batch: int = BATCH,
+) -> nn.Module:
+    """Train a network to name the labels of uint8 images (N, C, H, W), one of each or of each pixel."""
+    network.to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
     rhythm = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     draw = random.generator(0, "batches of a taught classifier")
     for _ in range(steps):
-        rows = torch.randint(len(images), (BATCH,), generator=draw)
+        rows = torch.randint(len(images), (batch,), generator=draw)
         loss = cross_entropy(network(_floats(images[rows], device)), labels[rows].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         rhythm.step()
-    network.eval()
-    with torch.inference_mode():
-        answers = torch.cat([network(_floats(part, device)).argmax(1).cpu() for part in test_images.split(500)])
-    return float((answers == test_labels).double().mean())
+    return network.eval()
 
 
 def _classifier(channels: int, classes: int) -> nn.Module:

@@ -1,13 +1,14 @@
 """The Fréchet distance between two Gaussians: exact, never negative, and without a matrix square root.
 
-A Gaussian is kept as its mean and a factor F of its covariance FᵀF. The trace of (ΣₐΣᵦ)^½ is then the sum of the
-singular values of FₐFᵦᵀ, which needs no covariance where images are few.
+A Gaussian is kept as its mean and its covariance Σ, or a factor F of it, Σ = FᵀF. The trace of (ΣₐΣᵦ)^½ is the sum of
+the singular values of FₐFᵦᵀ, which needs no covariance where images are few, and that of the roots of the eigenvalues
+of FₐΣᵦFₐᵀ, which needs no second factor where they are many.
 Dowson and Landau 1982, eq. 4; Heusel et al. 2017, eq. 6.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,21 +17,47 @@ from torch import Tensor
 from ganzoo.errors import GanzooError
 
 PRECISION = 1e-9
+# Rows that are multiplied together, so that what is zero or symmetric is left out: 256 is where that pays most.
+BLOCK = 256
 
 
-@dataclass(frozen=True)
 class Gaussian:
-    """mean: (d,), factor: (r, d), both float64; the covariance is factorᵀ · factor."""
+    """mean: (d,), float64, with its covariance (d, d) or a factor (r, d) of it, factorᵀ · factor.
 
-    mean: Tensor
-    factor: Tensor
+    Raises GanzooError for a covariance that is not finite.
+    """
+
+    def __init__(self, mean: Tensor, factor: Tensor | None = None, *, covariance: Tensor | None = None):
+        self.mean, self.covariance = mean, covariance
+        if factor is not None:
+            self.factor = factor
+        elif covariance is None or not bool(covariance.isfinite().all()):
+            raise GanzooError("a covariance is not finite: some images or features are not numbers")
+
+    @cached_property
+    def factor(self) -> Tensor:
+        """(r, d); found when first asked for."""
+        assert self.covariance is not None
+        return factor(self.covariance)
+
+    @property
+    def spread(self) -> Tensor:
+        """The covariance's trace."""
+        return self.factor.square().sum() if self.covariance is None else self.covariance.trace()
 
     def distance(self, other: Gaussian) -> float:
         """The Fréchet distance to another Gaussian of the same dimension; 0 for itself."""
-        common = nuclear_norm(self.factor @ other.factor.T)
-        spread = self.factor.square().sum() + other.factor.square().sum() - 2 * common
+        spread = self.spread + other.spread - 2 * self._common(other)
         # What rounding leaves of nothing may be negative.
         return max(0.0, float((self.mean - other.mean).square().sum() + spread))
+
+    def _common(self, other: Gaussian) -> Tensor:
+        """The trace of the root of both covariances' product."""
+        one, two = (self, other) if self.covariance is not None else (other, self)
+        if one.covariance is None:
+            return nuclear_norm(one.factor @ two.factor.T)
+        found = _sum_of_roots(_congruent(two.factor, one.covariance))
+        return nuclear_norm(one.factor @ two.factor.T) if found is None else found
 
 
 def frechet_distance(mean_a: Any, covariance_a: Any, mean_b: Any, covariance_b: Any) -> float:
@@ -43,7 +70,7 @@ def frechet_distance(mean_a: Any, covariance_a: Any, mean_b: Any, covariance_b: 
     shapes = [tuple(each.shape) for each in (mean_a, covariance_a, mean_b, covariance_b)]
     if shapes != [(size,), (size, size)] * 2:
         raise GanzooError(f"means (d,) and covariances (d, d) were expected, but their shapes are {shapes}")
-    return Gaussian(mean_a, factor(covariance_a)).distance(Gaussian(mean_b, factor(covariance_b)))
+    return Gaussian(mean_a, covariance=covariance_a).distance(Gaussian(mean_b, covariance=covariance_b))
 
 
 def frechet_distance_from_features(a: Any, b: Any) -> float:
@@ -94,33 +121,60 @@ class Moments:
         origin, total, products = self._sums
         mean = total / self.count
         covariance = (products - self.count * torch.outer(mean, mean)) / (self.count - 1)
-        return Gaussian(origin + mean, factor(covariance))
+        return Gaussian(origin + mean, covariance=covariance.tril() + covariance.tril(-1).T)
 
     def _fold(self) -> None:
         """Add the waiting rows to the sums, which are taken about the first rows' mean to lose no digits."""
         rows = torch.cat(self._rows)
         origin, total, products = self._sums or (rows.mean(0), 0.0, 0.0)
         rows = rows - origin
-        self._sums = origin, total + rows.sum(0), products + rows.T @ rows
+        self._sums = origin, total + rows.sum(0), products + _products(rows)
         self._rows, self._waiting = [], 0
 
 
 def nuclear_norm(matrix: Tensor) -> Tensor:
-    """The sum of a matrix's singular values, to 1e-9 of itself.
+    """The sum of a matrix's singular values, to 1e-9 of itself."""
+    found = _sum_of_roots(matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix)
+    return torch.linalg.svdvals(matrix).sum() if found is None else found
 
-    They are the roots of the eigenvalues of its square, which are found faster; but squaring costs the small ones
-    their digits, so where these weigh too much, singular values are computed as such.
+
+def _sum_of_roots(square: Tensor) -> Tensor | None:
+    """The sum of the roots of a symmetric matrix's eigenvalues, to 1e-9 of itself; its upper half is not read.
+
+    They are found fast, but a matrix that was made by squaring has lost half the digits of the small ones: None where
+    these weigh too much.
     """
-    values = torch.linalg.eigvalsh(matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix)
+    values = torch.linalg.eigvalsh(square)
     roots = values.clamp(min=0).sqrt()
     lost = torch.finfo(values.dtype).eps * values[-1] / (2 * roots)
-    return roots.sum() if lost.sum() <= PRECISION * roots.sum() else torch.linalg.svdvals(matrix).sum()
+    return roots.sum() if lost.sum() <= PRECISION * roots.sum() else None
+
+
+def _congruent(factor: Tensor, covariance: Tensor) -> Tensor:
+    """The lower half of factor · covariance · factorᵀ; of a triangular factor only what is not zero is touched."""
+    square = len(factor) == factor.shape[1]
+    triangular = square and not bool(factor.tril(-1).any())
+    product = factor.new_zeros(len(factor), len(factor))
+    for i in range(0, len(factor), BLOCK):
+        first = i if triangular else 0
+        left = factor[i : i + BLOCK, first:] @ covariance[first:]
+        for j in range(0, i + 1, BLOCK):
+            first = j if triangular else 0
+            product[i : i + BLOCK, j : j + BLOCK] = left[:, first:] @ factor[j : j + BLOCK, first:].T
+    return product
+
+
+def _products(rows: Tensor) -> Tensor:
+    """The lower half of rowsᵀ · rows."""
+    size = rows.shape[1]
+    products = rows.new_zeros(size, size)
+    for i in range(0, size, BLOCK):
+        products[i : i + BLOCK, : i + BLOCK] = rows[:, i : i + BLOCK].T @ rows[:, : i + BLOCK]
+    return products
 
 
 def factor(covariance: Tensor) -> Tensor:
-    """F (r, d) with FᵀF = covariance (d, d), without what is only rounding; raises GanzooError if there is none."""
-    if not bool(covariance.isfinite().all()):
-        raise GanzooError("a covariance is not finite: some images or features are not numbers")
+    """F (r, d) with FᵀF = covariance (d, d), without what is only rounding; upper triangular where that can be."""
     triangle, failed = torch.linalg.cholesky_ex(covariance, upper=True)
     if not failed:
         return triangle

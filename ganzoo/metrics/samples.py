@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ class Images:
     """``count`` images that are streamed as often as asked for.
 
     batches: batch size -> uint8 (n, C, H, W), always in the same order. labels: (count,) numbers of ``classes``.
-    targets: (count, C, H, W) uint8, what the images should be, where that is known. facts: what a record says of
-    them. notes: what a person should know of them.
+    targets: likewise, what the images should be, where that is known. facts: what a record says of them. notes: what
+    a person should know of them.
     """
 
     count: int
@@ -43,7 +43,23 @@ class Images:
     classes: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    targets: Tensor | None = None
+    targets: Batches | None = None
+
+    def first(self, count: int) -> Images:
+        """The first ``count`` of them, as a record would describe them; no others are made or read."""
+        if count >= self.count:
+            return self
+
+        def batches(size: int) -> Iterator[Tensor]:
+            left = count
+            for batch in self.batches(size):
+                yield batch[:left]
+                left -= len(batch)
+                if left <= 0:
+                    return
+
+        labels = None if self.labels is None else self.labels[:count]
+        return replace(self, count=count, batches=batches, labels=labels, facts=self.facts | {"count": count})
 
 
 def of_pack(
@@ -86,11 +102,7 @@ def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, la
     def batches(size: int) -> Iterator[Tensor]:
         label = None if numbers is None else numbers.tolist()
         for images in model.batches(count, seed=seed, label=label, batch_size=size):
-            if not bool(images.isfinite().all()):
-                raise GanzooError(
-                    f"the model's images hold values that are not numbers; {model.config.name} has diverged"
-                )
-            yield to_uint8(images)
+            yield rounded(images, model.config.name)
 
     facts: dict[str, Any] = {"variant": model.config.name, "count": count, "seed": seed, "labels": policy}
     facts |= {"weights": "average" if model.config.schedule.ema else "last"}
@@ -108,10 +120,18 @@ def of_translations(model: Model, dataset: PackedDataset, count: int | None = No
             made.append(_translated(model, chosen, seed))
         yield from made[0].split(size)
 
-    targets = wanted[: len(chosen)].permute(0, 3, 1, 2) if dataset.kind == "pairs" else None
+    known = wanted[: len(chosen)].permute(0, 3, 1, 2)
+    targets = (lambda size: iter(known.split(size))) if dataset.kind == "pairs" else None
     facts: dict[str, Any] = {"variant": model.config.name, "count": len(chosen), "seed": seed}
     facts |= {"direction": model.config.direction, "translated": dataset.fingerprint}
     return Images(len(chosen), batches, facts=facts, targets=targets)
+
+
+def rounded(images: Tensor, maker: str) -> Tensor:
+    """Images in [-1, 1] as uint8; raises GanzooError where they are not numbers. maker: the model's name."""
+    if not bool(images.isfinite().all()):
+        raise GanzooError(f"the model's images hold values that are not numbers; {maker} has diverged")
+    return to_uint8(images)
 
 
 def sides(model: Model) -> tuple[str, str]:
@@ -166,7 +186,7 @@ def open_model(source: str | Path | Model) -> Model | None:
     try:
         weights_file(source)
     except GanzooError:
-        if path.exists():
+        if path.exists() and not (path / "config.yaml").is_file():  # which a run without a model has
             return None
         raise
     return load(source)
@@ -189,7 +209,7 @@ def _labels(model: Model, count: int, like: PackedDataset, seed: int, policy: st
 def _translated(model: Model, images: Tensor, seed: int) -> Tensor:
     parts = enumerate(images.split(BATCH))
     done = [model.game.translate(to_float(part), seed=seed, start=i * BATCH) for i, part in parts]
-    return torch.cat([to_uint8(part).cpu() for part in done])
+    return torch.cat([rounded(part, model.config.name).cpu() for part in done])
 
 
 def _pixels(path: str | Path, name: str, data: bytes) -> np.ndarray:

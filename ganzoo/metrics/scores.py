@@ -41,12 +41,13 @@ class Score:
 class Case:
     """What a metric may ask for; looks are taken when first asked for.
 
-    images: those to be scored. reference: the data set of the real ones. model: what made the images, if a model did.
+    images: those to be scored. reference: the data set of the real ones, if they are one. model: what made the images,
+    if a model did.
     """
 
     protocol: Protocol
     images: Images
-    reference: PackedDataset
+    reference: PackedDataset | None
     see_real: Callable[[], Look]
     see_fake: Callable[[], Look]
     model: Model | None = None
@@ -125,8 +126,9 @@ def precision_and_recall(case: Case) -> list[Score]:
 @METRICS.register("class-fid")
 def class_frechet_distance(case: Case) -> list[Score]:
     """The mean of each class's Fréchet distance, on the first 10,000 images; biased upwards where classes are small."""
-    if case.reference.labels is None or case.images.labels is None:
-        which = "the data set" if case.reference.labels is None else "what is scored"
+    unlabelled = case.reference is None or case.reference.labels is None
+    if case.reference is None or unlabelled or case.images.labels is None:
+        which = "the data set" if unlabelled else "what is scored"
         raise GanzooError(f"class-fid compares class by class, and {which} has no labels; leave it out")
     real, fake = _by_class(case.real, case.reference.classes), _by_class(case.fake, case.images.classes)
     parts = {}

@@ -1,86 +1,163 @@
-"""A model that enlarges images, against the bicubic filter, on small images whose originals are known."""
+"""Enlarged images against their originals, as papers on super-resolution compare them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from statistics import fmean
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganzoo.data.decode import Geometry, Unreadable, decode
+from ganzoo.data.files import Files, open_files
 from ganzoo.data.layout import EXTENSIONS
 from ganzoo.data.loader import to_float
-from ganzoo.errors import GanzooError
-from ganzoo.games.superres import SuperresGame
-from ganzoo.metrics.images import luma, perceptual_distance, psnr, ssim
-from ganzoo.zoo import Model, to_uint8
+from ganzoo.data.packed import PackedDataset
+from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.games.superres import reduced
+from ganzoo.metrics.images import luma, psnr, ssim
+from ganzoo.metrics.samples import BATCH, Images, of_pack, rounded
+from ganzoo.metrics.scores import Case, Score
+from ganzoo.metrics.translation import mean_score
+from ganzoo.registry import METRICS
+from ganzoo.zoo import to_uint8
 
-FeatureMaps = Callable[[Tensor], Sequence[Tensor]]
-Scores = dict[str, float]
+SMALL, LARGE = "LR", "HR"
+Measure = Callable[[Tensor, Tensor], Tensor]
 
 
-def score_superres(
-    model: Model, pairs: Iterable[tuple[Tensor, Tensor]], features: FeatureMaps | None = None
-) -> dict[str, Scores]:
-    """Mean scores of ``model`` and of ``bicubic`` enlargement: psnr and ssim of the luma, and with ``features``
-    perceptual_distance.
+@METRICS.register("psnr-y")
+def luma_signal_to_noise_ratio(case: Case) -> list[Score]:
+    """Mean peak signal-to-noise ratio in decibels of enlarged images' brightness. Ledig et al. 2017, section 3.1.
 
-    pairs: a small image and its original, (1, C, H, W) in [-1, 1], e.g. of :func:`read_pairs`. As in the papers, a
-    border of as many pixels as the scale is left out, and images and luma are rounded to 8 bits. features: images ->
-    maps, see :func:`ganzoo.metrics.images.perceptual_distance`; those a model has trained on favour it. Raises
-    GanzooError for a model that does not enlarge and for pairs of another scale.
+    Images and brightness in steps of 8 bits; a border of as many pixels as the scale is left out.
     """
-    game = model.game
-    if not isinstance(game, SuperresGame):
-        raise GanzooError(f"{model.config.name} does not enlarge images; take an srgan or esrgan model")
-    rows: dict[str, list[Scores]] = {"model": [], "bicubic": []}
-    for small, large in pairs:
-        _require_scale(small, large, game.scale)
-        for name, enlarged in (("model", model.translate(small)), ("bicubic", game.beside(small))):
-            rows[name].append(_scores(_rounded(enlarged), large, game.scale, features))
-    if not rows["model"]:
-        raise GanzooError("there are no pairs of images to score")
-    return {name: {key: fmean(row[key] for row in each) for key in each[0]} for name, each in rows.items()}
+    return [mean_score(case, "psnr-y", "PSNR-Y", "higher", _of_luma(case, psnr))]
 
 
-def read_pairs(folder: str | Path, channels: int = 3) -> Iterator[tuple[Tensor, Tensor]]:
-    """The images of a folder's ``LR*`` and ``HR*`` subfolders, in the order of their names, as float tensors."""
-    small, large = (_files(Path(folder), prefix) for prefix in ("LR", "HR"))
+@METRICS.register("ssim-y")
+def luma_structural_similarity(case: Case) -> list[Score]:
+    """Mean structural similarity of enlarged images' brightness. Wang et al. 2004; Ledig et al. 2017, section 3.1."""
+    return [mean_score(case, "ssim-y", "SSIM-Y", "higher", _of_luma(case, ssim))]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Small images and their originals, uint8 (n, C, H, W) in batches that are cut alike, each of one size.
+
+    facts: what a record says of the originals.
+    """
+
+    count: int
+    small: Callable[[], Iterable[Tensor]]
+    large: Callable[[], Iterable[Tensor]]
+    facts: dict[str, Any]
+
+    def originals(self) -> Images:
+        """The large images."""
+        return Images(self.count, lambda size: _cut(self.large(), size), facts=self.facts)
+
+    def enlarged(self, enlarge: Callable[[Tensor], Tensor], facts: dict[str, Any]) -> Images:
+        """What becomes of the small ones, beside the originals. enlarge: of images in [-1, 1]."""
+        made: list[Tensor] = []
+
+        def batches(size: int) -> Iterator[Tensor]:
+            if not made:  # once, since it takes long
+                maker = facts.get("variant", "the filter")
+                made.extend(rounded(enlarge(_floats(small)), maker).cpu() for small in self.small())
+            return _cut(made, size)
+
+        facts = {"count": self.count, "scale": self.facts["scale"]} | facts
+        return Images(self.count, batches, facts=facts, targets=lambda size: _cut(self.large(), size))
+
+
+def pairs_of_pack(dataset: PackedDataset, scale: int, count: int | None = None) -> Pairs:
+    """The images of a prepared data set, made small by the bicubic filter: all, or ``count`` drawn with a seed."""
+    large = of_pack(dataset, None if count is None else min(count, dataset.count))
+
+    def small() -> Iterator[Tensor]:
+        return (to_uint8(reduced(_floats(part), scale)) for part in large.batches(BATCH))
+
+    return Pairs(large.count, small, lambda: large.batches(BATCH), large.facts | {"scale": scale, "small": "bicubic"})
+
+
+def has_pairs(path: str | Path) -> bool:
+    """Whether a folder or archive holds small images and their originals, in folders ``LR*`` and ``HR*``."""
+    return Path(path).exists() and bool(_sets(open_files(Path(path))))
+
+
+def pairs_of_files(
+    path: str | Path, scale: int, channels: int, *, split: str | None = None, count: int | None = None
+) -> Pairs:
+    """Pairs from ``LR*`` and ``HR*``, by the order of their names: all, or the first ``count``.
+
+    split: the folder that holds both, where there are several such. Raises GanzooError for what does not belong
+    together.
+    """
+    files = open_files(Path(path))
+    sets = _sets(files)
+    if split is None and len(sets) > 1:
+        raise GanzooError(f"{path} holds {' and '.join(sorted(sets))}; say which one to score by --split")
+    chosen = next(iter(sets)) if split is None else split
+    if chosen not in sets:
+        raise UnknownName(f"set in {path}", chosen, sets)
+    small, large = (sets[chosen].get(name, []) for name in (SMALL, LARGE))
     if len(small) != len(large):
-        raise GanzooError(f"{folder} has {len(small)} small images for {len(large)} large ones")
-    for files in zip(small, large, strict=True):
-        first, second = (_read(file, channels) for file in files)
-        yield first, second
+        raise GanzooError(f"{path} has {len(small)} small images for {len(large)} large ones")
+    names = list(zip(small, large, strict=True))[:count]
+
+    def images(place: int) -> Iterator[Tensor]:
+        for pair in names:
+            both = [_read(files, name, channels) for name in pair]
+            _require_scale(both[0], both[1], scale)
+            yield both[place]
+
+    label = chosen or Path(path).stem
+    facts = {"dataset": label, "split": "all", "count": len(names)}
+    facts |= {"resolution": None, "channels": channels, "fingerprint": _fingerprint(files, names)}
+    return Pairs(len(names), lambda: images(0), lambda: images(1), facts | {"scale": scale, "small": "given"})
 
 
-def _files(folder: Path, prefix: str) -> list[Path]:
-    places = sorted(place for place in folder.glob(f"{prefix}*") if place.is_dir()) if folder.is_dir() else []
-    if len(places) != 1:
-        raise GanzooError(f"{folder} has {len(places)} folders {prefix}*; expected one beside the other of LR* and HR*")
-    return sorted(file for file in places[0].iterdir() if file.suffix.lower() in EXTENSIONS)
+def _sets(files: Files) -> dict[str, dict[str, list[str]]]:
+    """The names of small and of large images by the folder that holds both."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in sorted(files.sizes):
+        path = PurePosixPath(name)
+        side = path.parent.name[:2]
+        if path.suffix.lower() in EXTENSIONS and side in (SMALL, LARGE):
+            found.setdefault(path.parent.parent.name, {}).setdefault(side, []).append(name)
+    return found
 
 
-def _read(file: Path, channels: int) -> Tensor:
+def _read(files: Files, name: str, channels: int) -> Tensor:
     try:
-        image = decode(file.read_bytes())
+        image = decode(files.read(name))
     except Unreadable as error:
-        raise GanzooError(f"{file} cannot be read: {error}") from error
+        raise GanzooError(f"{name} in {files.path} cannot be read: {error}") from error
     pixels = Geometry(image.height, image.width, channels).image(image)
-    return to_float(torch.from_numpy(pixels.copy())[None])
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]
 
 
-def _scores(enlarged: Tensor, large: Tensor, border: int, features: FeatureMaps | None) -> Scores:
-    inner = [luma(each[:, :, border:-border, border:-border]) for each in (enlarged, large)]
-    scores = {"psnr": psnr(*inner), "ssim": ssim(*inner)}
-    if features:
-        scores["perceptual_distance"] = perceptual_distance(features, enlarged, large)
-    return {name: float(value) for name, value in scores.items()}
+def _fingerprint(files: Files, names: Iterable[tuple[str, str]]) -> str:
+    digest = hashlib.sha256()
+    for pair in names:
+        for name in pair:
+            digest.update(hashlib.sha256(files.read(name)).digest())
+    return digest.hexdigest()
 
 
-def _rounded(images: Tensor) -> Tensor:
-    return to_uint8(images).float() / 127.5 - 1
+def _of_luma(case: Case, measure: Measure) -> Measure:
+    scale = case.images.facts.get("scale")
+    if not scale:
+        raise GanzooError("psnr-y and ssim-y compare enlarged images with their originals; they take an enlarger")
+
+    def measured(images: Tensor, targets: Tensor) -> Tensor:
+        return measure(*(luma(each[:, :, scale:-scale, scale:-scale]) for each in (images, targets)))
+
+    return measured
 
 
 def _require_scale(small: Tensor, large: Tensor, scale: int) -> None:
@@ -89,3 +166,11 @@ def _require_scale(small: Tensor, large: Tensor, scale: int) -> None:
             f"an image of {small.shape[3]}x{small.shape[2]} is not the small one of {large.shape[3]}x{large.shape[2]} "
             f"for a model that enlarges {scale} times"
         )
+
+
+def _cut(batches: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    return (part for batch in batches for part in batch.split(size))
+
+
+def _floats(images: Tensor) -> Tensor:
+    return to_float(images.permute(0, 2, 3, 1))

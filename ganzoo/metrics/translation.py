@@ -21,13 +21,13 @@ BATCH = 8
 @METRICS.register("psnr")
 def peak_signal_to_noise_ratio(case: Case) -> list[Score]:
     """Mean peak signal-to-noise ratio in decibels of translations, over all channels."""
-    return [_mean(case, "psnr", "PSNR", "higher", psnr)]
+    return [mean_score(case, "psnr", "PSNR", "higher", psnr)]
 
 
 @METRICS.register("ssim")
 def structural_similarity(case: Case) -> list[Score]:
     """Mean structural similarity of translations. Wang et al. 2004."""
-    return [_mean(case, "ssim", "SSIM", "higher", ssim)]
+    return [mean_score(case, "ssim", "SSIM", "higher", ssim)]
 
 
 @METRICS.register("perceptual")
@@ -38,17 +38,19 @@ def perceptual(case: Case) -> list[Score]:
     def measure(images: Tensor, targets: Tensor) -> Tensor:
         return perceptual_distance(features, images, targets)
 
-    return [_mean(case, "perceptual", "perceptual distance", "lower", measure, FEATURES)]
+    return [mean_score(case, "perceptual", "perceptual distance", "lower", measure, FEATURES)]
 
 
-def _mean(
+def mean_score(
     case: Case, name: str, title: str, best: str, measure: Callable[[Tensor, Tensor], Tensor], through: str = ""
 ) -> Score:
+    """The mean of a measure (N,) of images in [-1, 1] and what they should be; raises GanzooError if nobody knows."""
     if case.images.targets is None:
         raise GanzooError(f"{name} compares translations with what they should be; it takes a translator and pairs")
-    pairs = zip(case.images.batches(BATCH), case.images.targets.split(BATCH), strict=True)
+    pairs = zip(case.images.batches(BATCH), case.images.targets(BATCH), strict=True)
     values = torch.cat([measure(_floats(images), _floats(targets)) for images, targets in pairs])
-    return Score(name, title, best, float(values.mean()), float(values.std()), through=through)
+    deviation = float(values.std()) if len(values) > 1 else None
+    return Score(name, title, best, float(values.mean()), deviation, through=through)
 
 
 def _floats(images: Tensor) -> Tensor:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, keeps_bias, norm2d, spectral
+from ganzoo.nets.layers import (
+    Project,
+    depth,
+    flatten,
+    initialise_normal,
+    keeps_bias,
+    labels_for,
+    norm2d,
+    one_hot,
+    spectral,
+)
 from ganzoo.registry import NETWORKS
 
 WIDEST = 8
@@ -17,7 +28,8 @@ WIDEST = 8
 class DCGANGenerator(nn.Module):
     """Strided transposed convolutions: (N, latent_size) -> images (N, C, R, R) in [-1, 1].
 
-    At 64 pixels and 128 channels the maps are 1024, 512, 256 and 128 wide, as in figure 1.
+    At 64 pixels and 128 channels the maps are 1024, 512, 256 and 128 wide, as in figure 1. With classes, labels (N,)
+    stand one-hot beside the latents.
     """
 
     def __init__(
@@ -25,6 +37,7 @@ class DCGANGenerator(nn.Module):
         resolution: int,
         image_channels: int,
         latent_size: int = 100,
+        num_classes: int = 0,
         channels: int = 128,
         kernel_size: int = 5,
         norm: str = "batch",
@@ -32,25 +45,34 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         base, doublings = depth(resolution)
         widths = dcgan_widths(channels, doublings)[::-1]
+        self.num_classes = num_classes
         self.project = nn.Sequential(
-            Project(latent_size, widths[0], base, bias=keeps_bias(norm)), norm2d(norm, widths[0]), nn.ReLU()
+            Project(latent_size + num_classes, widths[0], base, bias=keeps_bias(norm)),
+            norm2d(norm, widths[0]),
+            nn.ReLU(),
         )
         self.blocks = nn.Sequential(*(_up(a, b, kernel_size, norm) for a, b in pairwise(widths)))
         self.to_image = _transposed(widths[-1], image_channels, kernel_size, bias=True)
         initialise_normal(self)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.num_classes:
+            z = torch.cat([z, one_hot(labels_for(self, labels), self.num_classes)], 1)
         return self.to_image(self.blocks(self.project(z))).tanh()
 
 
 @NETWORKS.register("dcgan-discriminator")
 class DCGANDiscriminator(nn.Module):
-    """Strided convolutions, the generator mirrored: images (N, C, R, R) in [-1, 1] -> logits (N,)."""
+    """Strided convolutions, the generator mirrored: images (N, C, R, R) in [-1, 1] -> logits (N,).
+
+    With classes, labels (N,) are channels of the image, one of them 1 everywhere and the others 0.
+    """
 
     def __init__(
         self,
         resolution: int,
         image_channels: int,
+        num_classes: int = 0,
         channels: int = 128,
         kernel_size: int = 5,
         norm: str = "batch",
@@ -59,13 +81,18 @@ class DCGANDiscriminator(nn.Module):
         super().__init__()
         base, doublings = depth(resolution)
         widths = dcgan_widths(channels, doublings)
-        self.from_image = nn.Sequential(_strided(image_channels, widths[0], kernel_size, bias=True), nn.LeakyReLU(0.2))
+        self.num_classes = num_classes
+        seen = image_channels + num_classes
+        self.from_image = nn.Sequential(_strided(seen, widths[0], kernel_size, bias=True), nn.LeakyReLU(0.2))
         self.blocks = nn.Sequential(*(_down(a, b, kernel_size, norm) for a, b in pairwise(widths)))
         self.to_logit = nn.Linear(widths[-1] * base * base, 1)
         initialise_normal(self)
         spectral(self, spectral_norm)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.num_classes:
+            label = one_hot(labels_for(self, labels), self.num_classes)[:, :, None, None]
+            images = torch.cat([images, label.expand(-1, -1, *images.shape[2:])], 1)
         return self.to_logit(flatten(self.blocks(self.from_image(images)))).squeeze(1)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, Maxout, flatten, labels_for, needs_classes, one_hot
+from ganzoo.nets.layers import Dropout, Maxout, flatten, keeps_bias, labels_for, needs_classes, one_hot
 from ganzoo.registry import NETWORKS
 
 SMALLEST = 8
@@ -18,14 +18,16 @@ SMALLEST = 8
 
 @NETWORKS.register("mlp-generator")
 class MLPGenerator(nn.Module):
-    """Two ReLU layers: (N, latent_size) -> images (N, C, R, R) in [-1, 1]."""
+    """Two ReLU layers: (N, latent_size) -> images (N, C, R, R) in [-1, 1]. norm: none, as in 2014, or batch."""
 
-    def __init__(self, resolution: int, image_channels: int, latent_size: int = 100, width: int = 1200):
+    def __init__(
+        self, resolution: int, image_channels: int, latent_size: int = 100, width: int = 1200, norm: str = "none"
+    ):
         super().__init__()
         pixels = _pixels(resolution, image_channels)
         self.shape = (resolution, resolution, image_channels)
         self.layers = nn.Sequential(
-            nn.Linear(latent_size, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, pixels)
+            _hidden(latent_size, width, norm), _hidden(width, width, norm), nn.Linear(width, pixels)
         )
         initialise_uniform(self, 0.05)
 
@@ -134,7 +136,15 @@ def initialise_uniform(network: nn.Module, bound: float) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.uniform_(layer.weight, -bound, bound)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _hidden(in_features: int, out_features: int, norm: str) -> nn.Sequential:
+    if norm not in ("none", "batch"):
+        raise GanzooError(f"unknown norm '{norm}' of a perceptron; known: none, batch")
+    normalisation = nn.BatchNorm1d(out_features) if norm == "batch" else nn.Identity()
+    return nn.Sequential(nn.Linear(in_features, out_features, bias=keeps_bias(norm)), normalisation, nn.ReLU())
 
 
 def _pixels(resolution: int, image_channels: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, initialise_normal, memory_format, translation_norm
+from ganzoo.nets.layers import BlockConv2d, Dropout, initialise_normal, memory_format, translation_norm
 from ganzoo.registry import NETWORKS
 
 
@@ -51,7 +51,7 @@ class ResNetTranslationGenerator(nn.Module):
             *_stage(nn.ConvTranspose2d(wide, channels, 3, 2, padding=1, output_padding=1, bias=False), norm),
             nn.ReflectionPad2d(3),
         )
-        self.to_image = nn.Conv2d(channels, image_channels, 7)
+        self.to_image = BlockConv2d(channels, image_channels, 7)
         initialise_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:

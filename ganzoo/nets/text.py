@@ -5,11 +5,16 @@ Reed et al. 2016 (https://arxiv.org/abs/1605.05395), section 4; Kim 2014 (https:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import shorten
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
 from ganzoo.registry import NETWORKS
+from ganzoo.text import encode
 
 BYTES = 256
 KERNEL = 5
@@ -32,6 +37,10 @@ class CharCNNRNN(nn.Module):
         self.convolutions = nn.ModuleList(nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2) for _ in range(2))
         self.recurrent = nn.GRU(channels, channels, batch_first=True)
         self.to_embedding = nn.Linear(channels, size)
+
+    def codes(self, texts: Sequence[str]) -> Tensor:
+        """Texts as it takes them, see :func:`codes_of`."""
+        return codes_of(texts, self.length)
 
     def forward(self, codes: Tensor) -> Tensor:
         x = self.characters(filled_up(codes, self.length)).transpose(1, 2)
@@ -58,9 +67,25 @@ class CharCNN(nn.Module):
         self.norm = nn.BatchNorm1d(channels)
         self.to_embedding = nn.Linear(channels, size)
 
+    def codes(self, texts: Sequence[str]) -> Tensor:
+        """Texts as it takes them, see :func:`codes_of`."""
+        return codes_of(texts, self.length)
+
     def forward(self, codes: Tensor) -> Tensor:
         x = self.characters(filled_up(codes, self.length)).transpose(1, 2)
         return self.to_embedding(self.norm(F.relu(self.convolution(x)).amax(2)))
+
+
+def codes_of(texts: Sequence[str], length: int) -> Tensor:
+    """Texts as bytes (n, ``length``); raises GanzooError for those that have more."""
+    codes = torch.from_numpy(encode(texts))
+    if codes.shape[1] > length:
+        longest = texts[int((codes != 0).sum(1).argmax())]
+        raise GanzooError(
+            f"the text '{shorten(longest, 60, placeholder=' …')}' has {codes.shape[1]} bytes, the encoder takes "
+            f"{length}; shorten it, or train with -o networks.text.length={codes.shape[1]}"
+        )
+    return F.pad(codes, (0, length - codes.shape[1]))
 
 
 def filled_up(codes: Tensor, length: int) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ganzoo.annealing import at
 from ganzoo.report.record import Record
 
 
@@ -87,7 +88,7 @@ def _against_saturation(config: Mapping[str, Any], request: Mapping[str, Any]) -
 def _slower(config: Mapping[str, Any], player: str) -> Remedies:
     lr = config.get("optimizers", {}).get(player, {}).get("lr")
     if lr:
-        yield Advice(f"halve the {player}'s learning rate", f"-o optimizers.{player}.lr={lr / 2:g}")
+        yield Advice(f"halve the {player}'s learning rate", f"-o optimizers.{player}.lr={at(lr, 0) / 2:g}")
 
 
 def _penalty(config: Mapping[str, Any]) -> Remedies:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -18,14 +19,17 @@ WEIGHTS_LICENCE = "Apache-2.0"
 # Words by which a licence text restricts what a model of the data may be used for.
 RESTRICTED = ("non-commercial", "noncommercial", "research", "by-nc", "educational")
 MOST_CLASSES = 20
+PLACE = "path/to/this/folder"
+BETTER = {"lower": " ↓", "higher": " ↑"}
 Rows = Iterator[tuple[str, str]]
 
 
-def model_card(config: Config, facts: Mapping[str, Any]) -> str:
+def model_card(config: Config, facts: Mapping[str, Any], *, name: str = PLACE) -> str:
     """A model's README.md, with the front matter that model hubs read.
 
     facts: ``data``, ``run`` (with ``command``), ``steps``, ``images_seen``, ``seconds``, ``cpu_seconds``,
-    ``hardware``, ``versions``, ``scores`` (records with ``metric``, ``value``, ``protocol``); any may be missing.
+    ``hardware``, ``versions``, ``weights`` (``parameters``, ``dtype``), ``scores`` (records with ``metric``,
+    ``value``, ``protocol``), ``known_failures`` (sentences); any may be missing. name: what loads it.
     """
     facts = {key: value for key, value in facts.items() if value is not None}
     data, run = facts.get("data") or {}, facts.get("run") or {}
@@ -35,6 +39,8 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         front_matter=yaml.safe_dump(_front_matter(config, data), sort_keys=False, allow_unicode=True).strip(),
         title=f"{config.title}, trained on {_data_name(data)}",
         summary=_summary(config, data),
+        place=name,
+        shown=_shown(config),
         wish_option="".join(f", {name}={json.dumps(value)}" for name, value in wish.items()),
         wish_flag="".join(f" --{name} {shlex.quote(value)}" for name, value in wish.items()),
         translates=from_images(config.game.name),
@@ -42,13 +48,29 @@ def model_card(config: Config, facts: Mapping[str, Any]) -> str:
         shape=_shape(config),
         classes=_listing(config.classes) if config.conditional else "",
         training=_table(_training(config, facts, run)),
-        command=run.get("command", ""),
+        commands=list(_commands(config, facts, run)),
         data=_table(_data(data)),
         licence=_licence(data),
         deviations=config.deviations,
-        scores=[_score(score) for score in facts.get("scores") or ()],
+        **_scores(facts.get("scores") or ()),
         limits=list(_limits(config, facts, run)),
+        failures=list(facts.get("known_failures") or ()),
     )
+
+
+def in_short(config: Config, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The card's main facts, as names and values."""
+    data, short = facts.get("data") or {}, {"images seen", "steps", "time", "hardware", "weights"}
+    rows = [("method", config.title), ("trained on", _data_name(data) if data else "")]
+    rows += [row for row in _training(config, facts, facts.get("run") or {}) if row[0] in short]
+    rows += [(str(score["title"]), f"{_value(score)} ({score['protocol']})") for score in _own(facts)]
+    rows += [("labels", _listing(config.classes) if config.conditional else ""), ("licence", _licence(data))]
+    return [(name, value) for name, value in rows if value]
+
+
+def _own(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The records of scores that are the model's and not those of real images."""
+    return [record for record in facts.get("scores") or () if record.get("subject", "model") == "model"]
 
 
 def research_only(licence: str) -> bool:
@@ -57,16 +79,29 @@ def research_only(licence: str) -> bool:
 
 
 def _front_matter(config: Config, data: Mapping[str, Any]) -> dict[str, Any]:
-    terms = data.get("licence")
-    licence = {"license": "apache-2.0"}
-    if not terms or research_only(terms):
-        licence = {"license": "other", "license_name": "research-only" if terms else "terms-of-the-data"}
+    short = _licence_in_short(data)
+    licence = {"license": "apache-2.0"} if short == WEIGHTS_LICENCE else {"license": "other", "license_name": short}
     tags = ["gan", "image-generation", config.name, str(data.get("name") or ""), "pytorch"]
     return licence | {
         "library_name": "ganzoo",
         "pipeline_tag": _task(config),
-        "tags": [tag for tag in tags if tag],
+        "tags": [tag for tag in dict.fromkeys(tags) if tag],
     }
+
+
+def _licence_in_short(data: Mapping[str, Any]) -> str:
+    """The licence of what was learned from data: Apache-2.0, ``research-only`` or ``terms-of-the-data``."""
+    terms = data.get("licence")
+    if not terms:
+        return "terms-of-the-data"
+    return "research-only" if research_only(terms) else WEIGHTS_LICENCE
+
+
+def _task(config: Config) -> str:
+    """What a model does, as model hubs call it."""
+    if config.captions:
+        return "text-to-image"
+    return "image-to-image" if from_images(config.game.name) else "unconditional-image-generation"
 
 
 def _wish(config: Config) -> dict[str, str]:
@@ -74,12 +109,6 @@ def _wish(config: Config) -> dict[str, str]:
     if config.captions:
         return {"captions": config.captions[0]}
     return {"label": config.classes[0]} if config.conditional and config.classes else {}
-
-
-def _task(config: Config) -> str:
-    if config.captions:
-        return "text-to-image"
-    return "image-to-image" if from_images(config.game.name) else "unconditional-image-generation"
 
 
 def _summary(config: Config, data: Mapping[str, Any]) -> str:
@@ -127,6 +156,8 @@ def _training(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) 
     if "cpu_seconds" in facts:
         yield "processor time", duration(facts["cpu_seconds"])
     yield "hardware", facts.get("hardware", "")
+    if weights := facts.get("weights"):
+        yield "weights", f"{weights['parameters']:,} parameters, {weights['dtype']}"
     yield "precision", run.get("precision") or "fp32"
     yield "seed", str(run.get("seed") or 0)
     yield "preset", run.get("preset") or "none: the variant's own values"
@@ -164,13 +195,59 @@ def _licence(data: Mapping[str, Any]) -> str:
     return f"{WEIGHTS_LICENCE} for the weights, subject to the data's terms: {licence}."
 
 
-def _score(score: Mapping[str, Any]) -> dict[str, str]:
-    value = score.get("value", "")
+def _shown(config: Config) -> str:
+    if from_images(config.game.name):
+        return "Examples that were not trained on, where the data has such, none of them chosen."
+    return "Samples of seed 0, none of them chosen."
+
+
+def _commands(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
+    """What was typed, and where it named a time, what plays as many steps on any machine."""
+    typed = str(run.get("command") or "")
+    if typed:
+        yield typed
+    planned, played = config.schedule.steps, facts.get("steps", config.schedule.steps)
+    counted = re.sub(r"--(cpu-)?minutes \S+", f"--steps {planned}", typed)
+    if counted != typed:
+        yield f"# as many steps on any machine\n{counted}" + (f" --stop-at {played}" if played < planned else "")
+
+
+def _scores(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row for each score of the model, with what real images and other comparisons reached beside it."""
+    rows: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
+    for record in records:
+        subject, real = record.get("subject"), record.get("real") or {}
+        scored = "this model" if subject in ("model", None) else str(subject)
+        data = f"{real.get('dataset', '')} {real.get('split', '')}".strip()
+        key = (str(record.get("title") or record.get("metric", "")), data, str(record.get("protocol", "")))
+        rows.setdefault(key, {})[scored] = record
+    subjects = list(dict.fromkeys(subject for row in rows.values() for subject in row))
+    notes = dict.fromkeys(note for record in records for note in record.get("notes") or ())
     return {
-        "metric": str(score.get("title") or score.get("metric", "")),
-        "value": number(value) if isinstance(value, float) else str(value),
-        "protocol": str(score.get("protocol", "")),
+        "header": ["score", *subjects, "images", "compared with", "protocol"],
+        "scores": [
+            [title + _direction(row), *(_value(row.get(subject, {})) for subject in subjects), *_how(data, name, row)]
+            for (title, data, name), row in rows.items()
+        ],
+        "notes": list(notes),
     }
+
+
+def _direction(row: Mapping[str, Mapping[str, Any]]) -> str:
+    return BETTER.get(next(iter(row.values())).get("best", ""), "")
+
+
+def _value(record: Mapping[str, Any]) -> str:
+    value, deviation = record.get("value", ""), record.get("deviation")
+    text = number(value) if isinstance(value, float) else str(value)
+    return text if deviation is None else f"{text} ± {number(deviation)}"
+
+
+def _how(data: str, protocol: str, row: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+    """How many images were compared with which, and by which protocol, of which the identity says all."""
+    record = row.get("this model", {})
+    count, identity = (record.get("fake") or {}).get("count"), record.get("protocol_id")
+    return f"{count:,}" if count else "", data, f"{protocol} (`{identity}`)" if identity else protocol
 
 
 def _size(config: Config) -> str:

@@ -25,12 +25,16 @@ FAKE, REAL = 0, 1
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, the key it was logged under, and its colour's number. dashed: for comparison."""
+    """One curve: its name, the key it was logged under, and its colour's number.
+
+    dashed: for comparison. dotted: with a dot at each value, for few of them.
+    """
 
     name: str
     key: str
     colour: int
     dashed: bool = False
+    dotted: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ class _Plan:
 
 def charts(record: Record) -> list[Chart]:
     """The charts for which a run has logged something."""
-    plans = [*_losses(record), *_contest(record), *_optimisation(record), *_samples(), *_scores(), *_speed()]
-    history = thinned(record.history)
+    plans = [*_scores(record), *_losses(record), *_contest(record), *_optimisation(record), *_samples(), *_speed()]
+    history = sorted([*thinned(record.history), *record.scores], key=lambda entry: entry["step"])
     drawn = (_draw(plan, history) for plan in plans)
     return [chart for chart in drawn if chart is not None]
 
@@ -144,11 +148,16 @@ def _samples() -> Iterator[_Plan]:
     )
 
 
-def _scores() -> Iterator[_Plan]:
+def _scores(record: Record) -> Iterator[_Plan]:
+    scores = [entry for entry in (*record.history, *record.scores) if "score" in entry]
+    title = next((entry["title"] for entry in scores if "title" in entry), "distance")
+    best = min(scores, key=lambda entry: entry["score"], default={"step": 0})
     yield _Plan(
         "Scores",
-        "The Fréchet distance to the data, of samples made while training. Lower is better.",
-        [Line("distance", "score", FAKE)],
+        "The Fréchet distance to the data, of samples made while training. Lower is better; lowest at step "
+        f"{best['step']:,}, whose model was kept.",
+        [Line(title, "score", FAKE, dotted=True)],
+        limits=(0, math.nan),
     )
 
 
@@ -231,7 +240,7 @@ def _fill(
     for line, steps, values in series:
         smooth = _smoothed(values, plan.log)
         style = (0, (4, 2)) if line.dashed else "-"
-        marker = "o" if len(values) == 1 else ""
+        marker = "o" if len(values) == 1 or line.dotted else ""
         if smooth is not values:
             axes.plot(steps, values, color=LINES[line.colour], linewidth=0.6, alpha=0.3)
         axes.plot(steps, smooth, color=LINES[line.colour], linewidth=1.4, ls=style, marker=marker, ms=3)

@@ -147,6 +147,9 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "images seen", f"{last['images_seen']:,}"
     if "seconds" in last:
         yield "training time", duration(last["seconds"])
+    if record.scores:
+        best = min(record.scores, key=lambda entry: entry["score"])
+        yield f"best {best['title']}", f"{number(best['score'])} at step {best['step']:,}"
     if record.speed:
         yield "images per second", number(record.speed)
     request = record.request

@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.training.logging import METRICS, read_metrics
+from ganzoo.training.logging import METRICS, SCORES, read_metrics
 from ganzoo.variants import read_yaml
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run as its files tell it. samples: (step, grid) oldest first. diverged: the step of a loss not finite."""
+    """A run as its files tell it.
+
+    samples: (step, grid) oldest first. diverged: the step of a loss not finite. scores: those taken while it trained,
+    as ``step``, ``score`` and its ``title``.
+    """
 
     folder: Path
     config: Mapping[str, Any]
@@ -25,6 +29,7 @@ class Record:
     history: list[dict[str, Any]]
     samples: list[tuple[int, Path]]
     diverged: int | None
+    scores: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def step(self) -> int:
@@ -94,6 +99,10 @@ def read_run(folder: str | Path) -> Record:
         samples=sorted((_step(file), file) for file in folder.glob("samples/step-*.png")),
         # A run that went on past a divergence has not diverged.
         diverged=max((step for step in bad if step >= last), default=None),
+        scores=[
+            {"step": entry["step"], "score": entry["value"], "title": entry["record"]["title"]}
+            for entry in read_metrics(folder, name=SCORES)
+        ],
     )
 
 

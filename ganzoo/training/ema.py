@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 
@@ -10,11 +12,14 @@ class EMA:
     """Exponential moving average of ``source``'s weights and running statistics, kept in ``target``.
 
     The decay ramps up as min(decay, (1 + t) / (10 + t)): a constant one from the first step would keep the
-    initial weights for most of a short run. With decay 0 ``target`` shares ``source``'s memory. Buffers that are
-    not running statistics (counters, power-iteration vectors) are copied.
+    initial weights for most of a short run. With ramp "burn-in" its half-life rises from 0 with the burn-in.
+    With decay 0 ``target`` shares ``source``'s memory. Buffers that are not running statistics (counters,
+    power-iteration vectors) are copied.
     """
 
-    def __init__(self, source: nn.Module, target: nn.Module, decay: float, *, ramp: bool = True):
+    def __init__(
+        self, source: nn.Module, target: nn.Module, decay: float, *, ramp: Literal[True, False, "burn-in"] = True
+    ):
         self.source, self.target, self.decay, self.ramp = source, target, decay, ramp
         target.load_state_dict({key: source.state_dict()[key] for key in target.state_dict()})
         target.requires_grad_(False).eval()
@@ -23,15 +28,19 @@ class EMA:
             self._share()
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the source's state after ``step`` steps."""
+    def update(self, step: int, share: float = 1.0) -> None:
+        """Take in the source's state after ``step`` steps, when a ``share`` of the burn-in is over."""
         if not self.decay:
             return
-        decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
         averaged, current, copied, fresh = self._tensors
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        torch._foreach_lerp_(averaged, current, 1 - self._decay(step, share))
         if copied:
             torch._foreach_copy_(copied, fresh)
+
+    def _decay(self, step: int, share: float) -> float:
+        if self.ramp == "burn-in":
+            return self.decay ** (1 / share) if share else 0.0
+        return min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
 
     def _share(self) -> None:
         originals = {**dict(self.source.named_parameters()), **dict(self.source.named_buffers())}

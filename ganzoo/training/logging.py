@@ -17,6 +17,7 @@ from ganzoo.words import duration
 from ganzoo.writing import new_file
 
 METRICS = "metrics.jsonl"
+SCORES = "scores.jsonl"
 FIRST_ETA = 20
 SLOW_CPU_SECONDS = 86_400
 
@@ -85,10 +86,10 @@ class Recorder:
         }
         return {
             "step": step,
-            "images_seen": step * batch * self.trainer.batches_per_step,
+            "images_seen": step * batch * self.trainer.batches.per_step,
             "seconds": round(self.clock.wall, 3),
             "cpu_seconds": round(self.clock.cpu, 3),
-            "images_per_second": round((step - since) * batch * self.trainer.batches_per_step / (now - then), 2),
+            "images_per_second": round((step - since) * batch * self.trainer.batches.per_step / (now - then), 2),
         } | rates
 
     def _eta(self) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ganzoo.annealing import at
 from ganzoo.config import Optimizer as OptimizerConfig
 from ganzoo.config import Schedule
 from ganzoo.errors import GanzooError, UnknownName
@@ -24,15 +25,21 @@ def build_optimizer(config: OptimizerConfig, parameters: Sequence[nn.Parameter])
     """The configured optimizer over ``parameters``, fused where torch has it."""
     if config.name not in OPTIMIZERS:
         raise UnknownName("optimizer", config.name, OPTIMIZERS)
-    options = dict(config.options)
-    if "betas" in options:
-        options["betas"] = tuple(options["betas"])
+    options = {name: at(value, 0) for name, value in config.options.items()}
     if config.name in FUSED:
         options.setdefault("fused", True)
     try:
-        return OPTIMIZERS[config.name](parameters, lr=config.lr, **options)
+        return OPTIMIZERS[config.name](parameters, lr=at(config.lr, 0), **options)
     except (TypeError, ValueError) as error:
         raise GanzooError(f"optimizer '{config.name}' refuses {config.options}: {error}") from error
+
+
+def follow_schedule(optimizer: torch.optim.Optimizer, config: OptimizerConfig, schedule: Schedule, step: int) -> None:
+    """Give an optimizer the learning rate, and what else of its options changes, of a step."""
+    share = schedule.burnt_in(step)
+    changing = {name: at(value, share) for name, value in config.options.items()}
+    for group in optimizer.param_groups:
+        group.update(changing, lr=at(config.lr, share) * lr_factor(schedule, step))
 
 
 def lr_factor(schedule: Schedule, step: int) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +13,15 @@ from ganzoo import random
 from ganzoo.config import Config
 from ganzoo.data.loader import Loader
 from ganzoo.errors import Diverged
-from ganzoo.games.base import Batch, Game, Turn, frozen
-from ganzoo.machine import PRECISIONS
+from ganzoo.games.base import Game, Turn, frozen
+from ganzoo.machine import Settings
 from ganzoo.training import distributed, health
+from ganzoo.training.batches import Batches
 from ganzoo.training.checkpoint import optimizer_tensors, restore_optimizer
 from ganzoo.training.ema import EMA
-from ganzoo.training.optim import build_optimizer, clip_weights, lr_factor
+from ganzoo.training.optim import build_optimizer, clip_weights, follow_schedule
 
 NEVER = 2**62
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a game is played on a machine, apart from what it is."""
-
-    seed: int = 0
-    device: str = "cpu"
-    precision: str = "fp32"
-    accumulate: int = 1
-    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,10 +42,10 @@ class Trainer:
 
     def __init__(self, game: Game, averaged: Game, config: Config, loader: Loader, settings: Settings):
         self.loader, self.settings = loader, settings
-        self.device = torch.device(settings.device)
-        self.layout = game.layout if self.device.type == "cpu" else torch.channels_last
-        self.game = game.to(self.device).to(memory_format=self.layout).train()
-        self.averaged = averaged.to(self.device).to(memory_format=self.layout)
+        self.batches = Batches(game, loader, settings)
+        self.device, layout = self.batches.device, self.batches.layout
+        self.game = game.to(self.device).to(memory_format=layout).train()
+        self.averaged = averaged.to(self.device).to(memory_format=layout)
         self.follow(config)
         self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
         self.step, self.interrupted, self._last = 0, 0, 0
@@ -66,10 +55,7 @@ class Trainer:
             for player, parameters in self.players.items()
         }
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
-        self.batches_per_step = max(turn.repeat for turn in game.turns)
         self.log: dict[str, Tensor] = {}
-        self._batch: tuple[Any, Batch] = (None, {})
-        self._made: dict[Any, Batch] = {}
         self._first_bad_step = torch.full((), NEVER, device=self.device)
         if settings.compile:
             random.keep_out_of_graphs()
@@ -78,7 +64,8 @@ class Trainer:
 
     def follow(self, config: Config) -> None:
         """Play by a configuration; another one than at first may differ in its schedule."""
-        self.config, self.game.steps = config, config.schedule.steps
+        self.config = config
+        self.game.follow(config.schedule)
 
     def run(self, until: int, hooks: list[Hook]) -> None:
         """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
@@ -88,7 +75,7 @@ class Trainer:
                 for repeat in range(turn.repeat):
                     self.update(turn, repeat)
             self.step += 1
-            self.ema.update(self.step)
+            self.ema.update(self.step, self.config.schedule.burnt_in(self.step))
             self.check_finite(certain=self.device.type == "cpu")
             for hook in hooks:
                 if self.step % hook.every == 0 or (hook.at_end and self.step == until):
@@ -104,15 +91,16 @@ class Trainer:
             self.scaler.scale(loss / self.settings.accumulate).backward()
             self._note(turn, terms, loss.detach())
             if set(turn.networks) & set(self.game.sampled):
-                self._keep(part)
+                self.batches.hold(part)
         distributed.average_gradients(parameters)
         self._apply(turn.player, optimizer, parameters)
 
     def terms(self, turn: Turn, repeat: int, part: int) -> dict[str, Tensor]:
         """A player's loss terms on this process's part of the global batch."""
-        number = self.batches_per_step - turn.repeat + repeat
-        batch = self._prepared(number, part)
-        with frozen(self.game, turn.networks), self._drawing(f"{number}/{turn.player}", part), self._autocast():
+        number = self.batches.number(turn, repeat)
+        batch = self.batches.prepared(self.step, number, part)
+        drawing = self.batches.drawing(self.step, f"{number}/{turn.player}", part)
+        with frozen(self.game, turn.networks), drawing, self.settings.autocast():
             return self.game.terms(turn, batch, self.step)
 
     def check_finite(self, *, certain: bool = True, weights: bool = False) -> None:
@@ -130,19 +118,9 @@ class Trainer:
                 step,
             )
 
-    def batch(self, step: int, number: int = 0, part: int = 0) -> Batch:
-        """This process's rows of one of a step's batches: a function of the seed and its arguments."""
-        stream = self._stream(f"{number}/data", part, step)
-        with random.drawing_from(stream):
-            batch = self.loader.batch(step * self.batches_per_step + number, stream.offset, stream.rows)
-        return {
-            field: values.contiguous(memory_format=self.layout) if values.ndim == 4 else values
-            for field, values in batch.items()
-        }
-
     def measure(self) -> dict[str, float]:
         """The last step's terms, readings and health as numbers, averaged over the processes."""
-        real, fake = self.game.compared(self._batch[1])
+        real, fake = self.game.compared(self.batches.latest)
         watched = self.log | self.game.readings() | health.measure(real, fake.detach())
         return {name: float(distributed.mean(value.float())) for name, value in watched.items()}
 
@@ -164,33 +142,6 @@ class Trainer:
         self.step = state["step"]
         self.scaler.load_state_dict(state["scaler"])
 
-    def _prepared(self, number: int, part: int) -> Batch:
-        """A batch with what its players share; the last one is kept, so that no forward pass is made twice."""
-        key = (self.step, number, part)
-        if self._batch[0] != key:
-            self._batch = (None, {})  # free the last one's activations first
-            self._batch = key, self._made.get(key) or self._prepare(number, part)
-        return self._batch[1]
-
-    def _prepare(self, number: int, part: int) -> Batch:
-        batch = self.batch(self.step, number, part) | {"step": self.step}
-        wanted = torch.set_grad_enabled(self._trains_samplers(number))
-        with wanted, self._drawing(f"{number}/prepare", part), self._autocast():
-            return self.game.prepare(batch)
-
-    def _keep(self, part: int) -> None:
-        """Hold on to a piece without its activations: players after the samplers see what those made before moving."""
-        key, batch = self._batch
-        held = {name: value.detach() if isinstance(value, Tensor) else value for name, value in batch.items()}
-        self._made = (self._made if part else {}) | {key: held}
-
-    def _trains_samplers(self, number: int) -> bool:
-        """Whether a player of the image-making networks uses a step's batch ``number``."""
-        return any(
-            set(turn.networks) & set(self.game.sampled) and number >= self.batches_per_step - turn.repeat
-            for turn in self.game.turns_at(self.step)
-        )
-
     def _apply(self, player: str, optimizer: torch.optim.Optimizer, parameters: list[torch.nn.Parameter]) -> None:
         self.scaler.unscale_(optimizer)
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -199,8 +150,7 @@ class Trainer:
         if self._logs():
             self.log[f"{player}/gradient_norm"] = torch.nn.utils.get_total_norm(gradients)
         config = self.config.optimizers[player]
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * lr_factor(self.config.schedule, self.step)
+        follow_schedule(optimizer, config, self.config.schedule, self.step)
         self.scaler.step(optimizer)
         self.scaler.update()
         if config.weight_clip:
@@ -214,26 +164,6 @@ class Trainer:
 
     def _logs(self) -> bool:
         return (self.step + 1) % self.config.schedule.log_every == 0 or self.step + 1 == self._last
-
-    def _stream(self, name: str, part: int, step: int) -> random.Stream:
-        """Draws for this process's rows of the global batch."""
-        rows = self.loader.batch_size // (self.settings.accumulate * distributed.world_size())
-        offset = (part * distributed.world_size() + distributed.rank()) * rows
-        return random.Stream(self.settings.seed, f"{step}/{name}", rows, self.loader.batch_size, offset)
-
-    @contextlib.contextmanager
-    def _drawing(self, name: str, part: int) -> Iterator[None]:
-        # Torch's own generator too: networks from elsewhere may use it. (torch.manual_seed takes a millisecond.)
-        seed = random.derive(self.settings.seed, self.step, name, part, distributed.rank())
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        with random.drawing_from(self._stream(name, part, self.step)):
-            yield
-
-    def _autocast(self) -> torch.autocast:
-        dtype = PRECISIONS[self.settings.precision]
-        return torch.autocast(self.device.type, dtype or torch.bfloat16, enabled=dtype is not None)
 
     def _parameters(self, turn: Turn) -> list[torch.nn.Parameter]:
         return [p for name in turn.networks for p in self.game.get_submodule(name).parameters() if p.requires_grad]

@@ -18,6 +18,7 @@ def score(value: float, metric: str = "fid", **changes: Any) -> dict[str, Any]:
         "title": f"{metric.upper()}[mnist-classifier]",
         "best": "lower" if metric in ("fid", "kid") else "higher",
         "value": value,
+        "subject": "model",
         "protocol": "gz-mnist-10k",
         "protocol_id": f"id-of-{metric}",
         "extractor": {"name": "mnist-classifier"},

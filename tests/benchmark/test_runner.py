@@ -179,6 +179,20 @@ def test_translators_are_scored_on_what_they_have_not_seen(tiny_suite, tmp_path,
     assert markdown(tables([(tmp_path / "x", found)])).count("SSIM") == 1
 
 
+def test_enlargers_are_scored_on_several_sets_beside_the_filter(tiny_suite, tmp_path, capsys):
+    faces, others = images(tmp_path / "faces"), images(tmp_path / "others")
+    sets = [{"dataset": str(faces), "split": "train"}, {"dataset": str(others), "split": "train"}]
+    suite = tiny_suite("srgan", faces, metrics=["psnr-y", "perceptual"], sets=sets)
+    assert [job.name.startswith("bicubic-") for job in jobs(suite)] == [True, False]
+    bicubic, model = (read_result(work(job, tmp_path / "out")) for job in jobs(suite))
+    names = ["psnr-y@faces", "perceptual@faces", "psnr-y@others", "perceptual@others"]
+    assert list(bicubic.scores) == list(model.scores) == names
+    assert (bicubic.kind, bicubic.dataset, model.dataset) == ("data", "faces", "faces")
+    assert bicubic.scores["psnr-y@others"].value > model.scores["psnr-y@others"].value
+    table = markdown(tables([(tmp_path / "x", bicubic), (tmp_path / "x", model)]))
+    assert "PSNR-Y others ↑" in table and "| bicubic |" in table and "‡" not in table
+
+
 def test_the_data_themselves_are_rows_too(digits, tmp_path, capsys):
     job = jobs(digits)[0]
     assert work(job, tmp_path) == result_file(job, tmp_path)

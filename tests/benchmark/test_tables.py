@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from ganzoo.benchmark.formats import as_csv, latex, markdown, measured
 from ganzoo.benchmark.leaderboard import html
 from ganzoo.benchmark.tables import Value, mean, reported, tables
 from ganzoo.errors import GanzooError
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def made(*results):
@@ -60,6 +64,12 @@ def test_who_trained_on_the_judge_is_marked_and_not_best():
     shown = lines(cheat, result("wgan", fid=5.0))
     assert shown["GAN†"][0] == "1" and shown["WGAN"][0] == "**5**"
     assert "† trained on the features" in markdown(made(cheat, result("wgan")))
+
+
+def test_who_trained_on_one_judge_may_be_best_at_what_that_one_does_not_see():
+    scores = {"fid": score(1.0, trained_on_extractor=True), "precision": score(0.9, "precision")}
+    shown = lines(result("gan", scores=scores), result("wgan", fid=5.0))
+    assert shown["GAN†"][:2] == ["1", "**0.9**"] and shown["WGAN"][:2] == ["**5**", "0.5"]
 
 
 def test_who_trained_on_other_data_is_marked():
@@ -156,6 +166,23 @@ def test_the_page_needs_nothing_but_itself(tmp_path):
     assert text.count("data:image/png;base64,") == 1 and text.count("<svg") >= 2
     assert "<script>alert" not in text and 'data-order="3.0"' in text
     assert "ganzoo train gan --dataset mnist --steps 1000" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="takes Chromium")
+def test_a_browser_sorts_and_opens_rows(tmp_path):
+    folder = stored(tmp_path, result("wgan", fid=7.0), result("gan", fid=30.0), result("dcgan", fid=9.0))
+    page = html(tables((folder / f"{each.name}.json", each) for each in _read(folder)))
+    click = "const [, fid] = document.querySelectorAll('th button'); fid.click(); fid.click();"
+    click += "document.querySelector('.name button').click();"
+    file = tmp_path / "leaderboard.html"
+    file.write_text(page.replace("</body>", f"<script>{click}</script></body>"))
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom")
+    shown = subprocess.run([CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120).stdout
+    assert re.findall(r'<button[^>]*aria-controls="[^"]*"[^>]*>(\w+)</button>', shown) == ["GAN", "DCGAN", "WGAN"]
+    assert shown.count('aria-sort="descending"') == 1
+    assert re.findall(r'aria-expanded="(\w+)"', shown) == ["true", "false", "false"]
+    assert len(re.findall(r'<tr class="more"[^>]*hidden', shown)) == 2
 
 
 def _read(folder):

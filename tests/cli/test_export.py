@@ -11,7 +11,7 @@ from small import small_model
 
 from ganzoo import export
 from ganzoo.games.base import create_game
-from ganzoo.tensors import save_tensors
+from ganzoo.tensors import read_tensors, save_tensors
 from ganzoo.zoo import load, save
 
 
@@ -49,6 +49,33 @@ def test_full_brings_the_discriminator_and_can_be_taken_away_again(cli, run, tmp
     assert hasattr(load(tmp_path / "again").game, "discriminator")
     cli("export", tmp_path / "full", "--out", tmp_path / "slim")
     assert not hasattr(load(tmp_path / "slim").game, "discriminator")
+
+
+def test_half_precision_is_half_the_size_and_says_so(cli, tiny_model_dir, tiny_model, tmp_path):
+    words = ("--half", "--known-failure", "Sees nothing.", "--known-failure", "Says nothing.")
+    assert cli("export", tiny_model_dir, "--out", tmp_path / "half", *words).code == 0
+    half = load(tmp_path / "half")
+    images, expected = half.sample(4), tiny_model.sample(4)
+    assert images.dtype == torch.float32 and not torch.equal(images, expected)
+    assert torch.allclose(images, expected, atol=0.05)
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (tmp_path / "half", tiny_model_dir)]
+    tensors, _ = read_tensors(tmp_path / "half" / "model.safetensors")
+    assert sizes[0] < 0.8 * sizes[1]
+    assert all((value.dtype == torch.float16) == (value.ndim > 1) for value in tensors.values())
+    assert half.facts["known_failures"] == ["Sees nothing.", "Says nothing."] and "- Says nothing." in half.card
+    assert half.facts["weights"]["dtype"] == "float16" and "float16" in half.card
+    cli("export", tmp_path / "half", "--out", tmp_path / "whole")
+    assert "float32" in load(tmp_path / "whole").card and "- Says nothing." in load(tmp_path / "whole").card
+    cli("export", tmp_path / "half", "--out", tmp_path / "again", "--half")
+    assert load(tmp_path / "again").card == half.card and torch.equal(load(tmp_path / "again").sample(4), images)
+
+
+def test_what_half_precision_cannot_hold_stays_as_it_is(cli, tiny_model, tmp_path):
+    with torch.no_grad():
+        next(value for value in tiny_model.game.parameters() if value.ndim > 1).mul_(1e6)
+    model = save(tiny_model, tmp_path / "large")
+    assert cli("export", model, "--out", tmp_path / "half", "--half").code == 0
+    assert torch.allclose(load(tmp_path / "half").sample(2), tiny_model.sample(2), atol=0.05)
 
 
 def test_full_refuses_a_model_that_is_not_its_checkpoints(cli, run, tmp_path):

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from ganzoo.export import record_scores
 from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES, NETWORKS, PENALTIES
 from ganzoo.variants import list_variants, read_variant
+from ganzoo.zoo import save
 
 
 @pytest.mark.parametrize("variant", list_variants())
@@ -74,6 +76,13 @@ def test_model_tells_how_it_was_made(cli, conditional_model_dir):
     assert facts["classes"] == ["cat", "dog", "owl"] and facts["parameters"]["generator"] > 1000
     assert facts["bytes"] == (conditional_model_dir / "model.safetensors").stat().st_size
     assert "A tiny model" in cli("info", conditional_model_dir).out
+
+
+def test_scores_are_told_once(cli, tiny_model, tmp_path):
+    model = save(tiny_model, tmp_path)
+    record_scores(model, [{"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "protocol_id": "abc"}])
+    assert cli("info", model).out.count("FID[x]") == 1
+    assert json.loads(cli("info", model, "--json").out)["facts"]["scores"][0]["value"] == 4.25
 
 
 def test_name_of_two_kinds_shows_one_and_points_at_the_other(cli):

@@ -8,7 +8,7 @@ import ganzoo
 import ganzoo.listing
 import ganzoo.weights
 from ganzoo.cli.list import KINDS
-from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES, NETWORKS, PENALTIES
+from ganzoo.registry import ADVERSARIAL, DATASETS, EXTRACTORS, GAMES, METRICS, NETWORKS, PENALTIES
 
 
 def test_lists_every_variant_with_title_and_year(cli):
@@ -32,6 +32,8 @@ def test_pattern_is_a_shell_pattern(cli):
         ("penalties", PENALTIES),
         ("networks", NETWORKS),
         ("games", GAMES),
+        ("extractors", EXTRACTORS),
+        ("metrics", METRICS),
     ],
 )
 def test_every_component_is_listed_with_a_description(cli, kind, registry):
@@ -40,6 +42,14 @@ def test_every_component_is_listed_with_a_description(cli, kind, registry):
     for row in rows:
         description = row.get("description", row.get("title"))
         assert len(description) > 10 and ":func:" not in description and "``" not in description, row
+
+
+def test_protocols_say_what_they_compare(cli):
+    out = cli("list", "gz-lite-10k", "--kind", "protocols").out
+    assert "10,000 images against 10,000 of the train split, seen through efficientnet-lite0" in out
+    assert "kid_subset_size: 1000" in cli("info", "gz-lite-10k").out
+    told = cli("info", "class-fid").out
+    assert "kind: metric" in told and "biased upwards where classes are small" in told and "options" not in told
 
 
 def test_descriptions_read_from_source_are_the_docstrings(cli):

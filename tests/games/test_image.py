@@ -89,7 +89,7 @@ def test_the_classifier_learns_from_both_players_turns():
     for turn in trainer.game.turns:
         logits.clear()
         terms = trainer.terms(turn, 0, 0)
-        labels = trainer._batch[1]["labels"]
+        labels = trainer.batches.latest["labels"]
         judged = torch.cat(logits)
         expected = torch.nn.functional.cross_entropy(judged, labels.repeat(len(judged) // len(labels)))
         assert len(judged) == len(labels) * (2 if turn.player == "discriminator" else 1)

@@ -28,7 +28,7 @@ def test_the_real_images_are_rebuilt_as_they_were_shown(norm):
 
     def perfect(earlier, last, places):
         given.append((earlier, last, places))
-        real = trainer._batch[1]["images"]
+        real = trainer.batches.latest["images"]
         parts = [
             real[i, :, 16 * (p // 2) : 16 * (p // 2) + 16, 16 * (p % 2) : 16 * (p % 2) + 16]
             for i, p in enumerate(places.tolist())

@@ -19,7 +19,7 @@ def test_real_images_are_turned_for_one_player_and_generated_ones_for_the_other(
     turn = game.turns[player]
     terms = trainer.terms(turn, 0, 0)
     assert set(terms) == {"adversarial", "rotation"}
-    images = trainer._batch[1][judged]
+    images = trainer.batches.latest[judged]
     turns = [
         next(k for k in range(4) if torch.equal(torch.rot90(image, k, (1, 2)), shown))
         for image, shown in zip(images, given[0], strict=True)

@@ -53,7 +53,7 @@ def test_the_discriminator_rests_until_its_phase(variant):
 def test_srgan_terms_are_the_papers():
     trainer = trainer_for(configure("srgan", game__pixel_weight=2.0, **GENTLE))
     game, (judge, make) = trainer.game, trainer.game.turns
-    found, batch = trainer.terms(make, 0, 0), trainer._batch[1]
+    found, batch = trainer.terms(make, 0, 0), trainer.batches.latest
     real, fake = batch["images"], batch["fake"]
     torch.testing.assert_close(fake.shape, real.shape)
     torch.testing.assert_close(found["adversarial"], 1e-3 * softplus(-game.discriminator(fake)).mean())
@@ -67,7 +67,7 @@ def test_srgan_terms_are_the_papers():
 
 def test_esrgan_compares_with_the_average():
     trainer = trainer_for(configure("esrgan", **GENTLE))
-    found, batch = trainer.terms(trainer.game.turns[1], 0, 0), trainer._batch[1]
+    found, batch = trainer.terms(trainer.game.turns[1], 0, 0), trainer.batches.latest
     real, fake = (trainer.game.discriminator(batch[name]) for name in ("images", "fake"))
     expected = softplus(real - fake.mean()).mean() + softplus(real.mean() - fake).mean()
     torch.testing.assert_close(found["adversarial"], 5e-4 * expected)

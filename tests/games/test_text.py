@@ -48,7 +48,7 @@ def test_each_stage_sees_images_of_its_size():
     trainer = trainer_for(text_config(schedule__steps=2, game__stage_one=0.5))
     for step, size in ((0, 16), (1, 32)):
         trainer.run(step + 1, [])
-        real, fake = trainer.game.compared(trainer._batch[1])
+        real, fake = trainer.game.compared(trainer.batches.latest)
         assert real.shape == fake.shape == (4, 1, size, size)
 
 

@@ -33,7 +33,7 @@ def test_players_move_in_the_papers_order(variant):
 def test_pix2pix_terms_are_the_papers():
     trainer = trainer_for(configure("pix2pix", **PLAIN))
     game, (judge, make) = trainer.game, trainer.game.turns
-    terms, batch = trainer.terms(judge, 0, 0), trainer._batch[1]
+    terms, batch = trainer.terms(judge, 0, 0), trainer.batches.latest
     a, b, fake = batch["images_a"], batch["images_b"], batch["fake"]
     torch.testing.assert_close(fake, game.generator(a))
     real_logits, fake_logits = (game.discriminator(torch.cat([a, x], 1)) for x in (b, fake))
@@ -47,7 +47,7 @@ def test_pix2pix_terms_are_the_papers():
 def test_cyclegan_terms_are_the_papers():
     trainer = trainer_for(configure("cyclegan", mirror=False, jitter=1))
     game, (make, judge) = trainer.game, trainer.game.turns
-    terms, batch = trainer.terms(make, 0, 0), trainer._batch[1]
+    terms, batch = trainer.terms(make, 0, 0), trainer.batches.latest
     a, b = batch["images_a"], batch["images_b"]
     fake_b, fake_a = game.generator_ab(a), game.generator_ba(b)
     fooled = (game.discriminator_b(fake_b) - 1).square().mean() + (game.discriminator_a(fake_a) - 1).square().mean()
@@ -111,7 +111,7 @@ def test_no_network_looks_more_often_than_it_must():
 def test_directions():
     images = torch.rand(1, 1, 32, 32)
     one, other = (trainer_for(configure("pix2pix", direction=d, **PLAIN)) for d in ("AtoB", "BtoA"))
-    batch = one.game.prepare(one.batch(0))
+    batch = one.game.prepare(one.batches.data(0))
     assert torch.equal(one.game.compared(batch)[0], batch["images_b"])
     assert torch.equal(other.game.compared(other.game.prepare(batch))[0], batch["images_a"])
     with pytest.raises(GanzooError, match="trained AtoB and does not translate BtoA"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ import torch
 import ganzoo
 from ganzoo.config import resolve
 from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.metrics import evaluate as evaluating
+from ganzoo.metrics.protocol import choose
 from ganzoo.metrics.seen import trained_on_features
 from ganzoo.sampling import save_samples
 
@@ -65,6 +68,27 @@ def test_a_second_evaluation_touches_no_real_image(tiny_model, few_digits, monke
     stages = []
     ganzoo.evaluate(tiny_model, few_digits, n=20, progress=lambda stage, *_: stages.append(stage), **FAST)
     assert set(stages) == {"looking at the model"}
+
+
+def test_no_more_images_are_looked_at_than_scores_need(tiny_model, few_digits, monkeypatch):
+    """KID, precision and recall compare the first images of either side alone; FID knows all of them."""
+    monkeypatch.setattr(evaluating, "choose", lambda *given, **wishes: replace(choose(*given, **wishes), compared=20))
+
+    def looked_at(*metrics):
+        stages = {}
+
+        def progress(stage, done, of):
+            stages[stage] = of
+
+        records = ganzoo.evaluate(tiny_model, few_digits, metrics, n=30, progress=progress, **FAST)
+        assert {(record["real"]["count"], record["fake"]["count"]) for record in records} == {(240, 30)}
+        return list(stages.values()), records[0]["value"]
+
+    few, apart = looked_at("kid")
+    assert few == [20, 20] and looked_at("prc")[0] == [20]
+    both, together = looked_at("kid", "fid")
+    assert both == [240, 30] and together == apart
+    assert looked_at("kid") == ([20], apart)
 
 
 def test_no_socket_is_opened(tiny_model, few_digits, monkeypatch):

@@ -47,6 +47,17 @@ def test_batches_and_order_change_nothing(extractor, noise, monkeypatch, size):
     assert whole.gaussian.distance(parts.gaussian) < 1e-6
 
 
+@pytest.mark.parametrize("count", [2, 7, 8, 9])
+def test_any_number_of_images_around_a_batch_is_seen(extractor, noise, monkeypatch, count):
+    images = noise(9, channels=1, size=28)
+    alone = extractor(images[:count])[0]
+    monkeypatch.setattr(type(extractor), "batch_size", lambda self, device: 8)
+    seen = look(some(images[:count]), extractor)
+    assert seen.count == len(seen.features) == count
+    assert torch.allclose(seen.features, alone, atol=1e-4 * float(alone.std()))
+    assert torch.allclose(seen.gaussian.mean, alone.double().mean(0), atol=1e-4)
+
+
 def test_memory_is_bounded(extractor, noise):
     images = noise(50, channels=1, size=28)
     seen = look(replace(some(images), labels=torch.arange(50)), extractor, kept=30)

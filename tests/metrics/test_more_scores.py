@@ -35,6 +35,12 @@ def test_translations_are_compared_with_their_targets(translator, tmp_path):
     assert ganzoo.evaluate(translator, pairs, ["kid"], split="train", **FAST)[0]["value"] > perfect[1]["value"]
 
 
+def test_translations_that_are_not_numbers_are_refused(translator, tmp_path):
+    translator.game.translate = lambda images, **options: images * float("nan")
+    with pytest.raises(GanzooError, match="not numbers; pix2pix has diverged"):
+        ganzoo.evaluate(translator, two_sided(tmp_path / "pairs", "pairs"), ["psnr"], device="cpu")
+
+
 def test_unpaired_translations_have_no_targets(tmp_path):
     config = configure("cyclegan", direction="BtoA")
     model = Model(config, create_game(config))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.samples import of_folder, of_model, of_pack, open_model
+from ganzoo.metrics.samples import Images, of_folder, of_model, of_pack, open_model
 from ganzoo.sampling import save_samples
 
 
@@ -84,6 +84,21 @@ def test_a_data_sets_images_are_a_seeded_draw(digits):
         of_pack(digits, 10_001)
 
 
+def test_the_first_of_some_images_are_all_that_is_read(noise):
+    images, read = noise(10), []
+
+    def batches(size):
+        for part in images.split(size):
+            read.append(len(part))
+            yield part
+
+    some = Images(10, batches, labels=torch.arange(10), facts={"count": 10, "seed": 0})
+    few = some.first(5)
+    assert torch.equal(all_of(few, 4), images[:5]) and read == [4, 4]
+    assert (few.count, few.labels.tolist(), few.facts) == (5, [0, 1, 2, 3, 4], {"count": 5, "seed": 0})
+    assert some.first(10) is some
+
+
 def test_samples_that_are_not_numbers_are_refused(tiny_model, digits):
     for parameter in tiny_model.game.parameters():
         parameter.fill_(torch.nan)
@@ -94,5 +109,8 @@ def test_samples_that_are_not_numbers_are_refused(tiny_model, digits):
 def test_a_path_is_a_model_or_images(tiny_model_dir, tmp_path):
     assert open_model(tiny_model_dir) is not None
     assert open_model(tmp_path) is None
+    (tmp_path / "config.yaml").write_text("config: {}")
+    with pytest.raises(GanzooError, match="holds no model"):  # and is no folder of images
+        open_model(tmp_path)
     with pytest.raises(GanzooError, match="unknown model or path"):
         open_model(tmp_path / "nowhere")

@@ -24,9 +24,11 @@ FAMILIES = {
 ATTENTIVE = {"channels": 16, "attention": True, "spectral_norm": True, "num_classes": CLASSES}
 CASES = {
     **{name: (name, *keywords) for name, keywords in FAMILIES.items()},
+    "mlp with batch norm": ("mlp", {"width": 16, "norm": "batch"}, {"units": 8}),
+    "dcgan with labels": ("dcgan", *FAMILIES["dcgan"]),
     "resnet with everything": ("resnet", {**ATTENTIVE, "upsample_before": 2}, ATTENTIVE),
 }
-LABELLED = ("conditional-mlp", "acgan", "resnet with everything")
+LABELLED = ("conditional-mlp", "dcgan with labels", "acgan", "resnet with everything")
 CONVOLUTIONAL = [name for name in CASES if "mlp" not in name]
 
 
@@ -131,7 +133,7 @@ def test_channels_last_stays_channels_last(case):
     assert seen and all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
 
 
-@pytest.mark.parametrize("case", ["conditional-mlp", "acgan", "resnet with everything"])
+@pytest.mark.parametrize("case", LABELLED)
 def test_labels_change_what_is_generated(case):
     generator, _ = pair(case)
     if case == "resnet with everything":  # conditional batch norm starts equal for all classes
@@ -144,7 +146,7 @@ def test_labels_change_what_is_generated(case):
     torch.testing.assert_close(images[1], images[2])
 
 
-@pytest.mark.parametrize("case", ["conditional-mlp", "resnet with everything"])
+@pytest.mark.parametrize("case", ["conditional-mlp", "dcgan with labels", "resnet with everything"])
 def test_labels_change_the_verdict(case):
     _, discriminator = pair(case)
     image = torch.rand(1, 3, 32, 32).expand(3, -1, -1, -1)

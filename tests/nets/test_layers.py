@@ -10,6 +10,7 @@ from torch import nn
 from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.nets.layers import (
+    BlockConv2d,
     ConditionalBatchNorm2d,
     DownConv2d,
     Dropout,
@@ -38,9 +39,16 @@ def test_instance_norms_and_their_gradients_are_what_a_hand_computes(norm, n, la
     expected, found = scale * by_hand + layer.bias[:, None, None], layer(x)
     torch.testing.assert_close(found, expected)
     gradient = torch.randn(n, 4, 5, 6).double().to(memory_format=torch.channels_last)
-    torch.testing.assert_close(
-        torch.autograd.grad(found, x, gradient)[0], torch.autograd.grad(expected, x, gradient)[0]
-    )
+    slopes = [torch.autograd.grad(y, x, gradient, create_graph=True)[0] for y in (found, expected)]
+    torch.testing.assert_close(*slopes)
+    torch.testing.assert_close(*(torch.autograd.grad(slope.square().sum(), x)[0] for slope in slopes))
+
+
+@pytest.mark.parametrize("size", [(14, 10), (13, 10)])
+def test_a_convolution_in_blocks_is_the_convolution(size):
+    layer = BlockConv2d(4, 3, 5).double()
+    x = torch.randn(2, 4, *size).double()
+    torch.testing.assert_close(layer(x), F.conv2d(x, layer.weight, layer.bias))
 
 
 @pytest.mark.parametrize(

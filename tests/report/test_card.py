@@ -58,7 +58,45 @@ def test_a_conditional_model_shows_how_to_ask_for_a_class():
 
 def test_scores_are_shown_with_their_protocol():
     score = {"metric": "FID[mnist-classifier]", "value": 12.3456, "protocol": "gz-mnist-10k"}
-    assert "| FID[mnist-classifier] | 12.3 | gz-mnist-10k |" in model_card(resolve("dcgan").config, {"scores": [score]})
+    card = model_card(resolve("dcgan").config, {"scores": [score]})
+    assert "| FID[mnist-classifier] | 12.3 |  |  | gz-mnist-10k |" in card
+
+
+def test_what_real_images_score_is_shown_beside_the_model():
+    made = {"title": "FID[x]", "best": "lower", "value": 12.3456, "deviation": 0.5, "subject": "model"}
+    made |= {
+        "protocol": "gz-x",
+        "protocol_id": "abc",
+        "fake": {"count": 10_000},
+        "real": {"dataset": "x", "split": "train"},
+        "notes": ["trained on it"],
+    }
+    real = made | {"subject": "real test images", "value": 0.5, "deviation": None}
+    other = made | {"title": "recall", "best": "higher", "value": 0.25}
+    card = model_card(resolve("dcgan").config, {"scores": [made, real, other]})
+    assert (
+        "| score | this model | real test images | images | compared with | protocol |\n|---|---|---|---|---|---|\n"
+        in card
+    )
+    assert "| FID[x] ↓ | 12.3 ± 0.5 | 0.5 | 10,000 | x train | gz-x (`abc`) |" in card
+    assert "| recall ↑ | 0.25 ± 0.5 |  | 10,000 | x train | gz-x (`abc`) |" in card
+    assert card.count("trained on it") == 1
+
+
+def test_a_training_by_the_clock_is_told_in_steps_too():
+    run = {"command": "ganzoo train dcgan --dataset x --cpu-minutes 4.0 --seed 1"}
+    config = resolve("dcgan", overrides={"schedule.steps": 900}).config
+    card = model_card(config, {"run": run, "steps": 900})
+    assert "--cpu-minutes 4.0 --seed 1\n" in card and "ganzoo train dcgan --dataset x --steps 900 --seed 1\n" in card
+    assert "--steps 900 --seed 1 --stop-at 870\n" in model_card(config, {"run": run, "steps": 870})
+    assert "as many steps" not in model_card(config, FACTS)
+
+
+def test_known_failures_and_weights_are_told():
+    facts = {"known_failures": ["Ears are missing."], "weights": {"parameters": 1234, "dtype": "float16"}}
+    card = model_card(resolve("dcgan").config, facts, name="dcgan-cats")
+    assert "## Known failures\n\n- Ears are missing.\n" in card and "| weights | 1,234 parameters, float16 |" in card
+    assert 'ganzoo.load("dcgan-cats")' in card and "ganzoo sample dcgan-cats" in card
 
 
 def test_table_cells_cannot_break_the_table():

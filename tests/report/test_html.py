@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from html.parser import HTMLParser
@@ -44,6 +45,17 @@ def test_the_page_says_what_the_run_was_and_how_it_stands(make_run):
     assert "Finished" in text and "prefers-color-scheme: dark" in text
     assert text.count("<svg") >= 6 and text.count("data:image/png") >= 2
     assert "currentColor" in text
+
+
+def test_scores_are_a_curve_with_the_best_one_named(make_run):
+    run = make_run([entry(step) for step in range(50, 1001, 50)])
+    assert "Scores" not in page(run)
+    record = {"title": "FID[mnist-classifier]"}
+    scores = [{"step": step, "value": value, "record": record} for step, value in ((400, 90.0), (800, 30), (1000, 45))]
+    (run / "scores.jsonl").write_text("".join(json.dumps(each) + "\n" for each in scores) + '{"step": 12')
+    text = page(run)
+    assert "<h3>Scores</h3>" in text and "FID[mnist-classifier] <b>45</b>" in text
+    assert "lowest at step 800" in text and "30 at step 800" in text
 
 
 def test_verdicts_are_on_the_page(make_run):

@@ -12,9 +12,10 @@ import ganzoo
 from ganzoo.data.loader import Loader
 from ganzoo.games.base import create_game
 from ganzoo.losses.penalties import gradient_penalty
+from ganzoo.machine import Settings
 from ganzoo.tensors import read_tensors
 from ganzoo.training.checkpoint import CHECKPOINT
-from ganzoo.training.trainer import Settings, Trainer
+from ganzoo.training.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
 
@@ -93,4 +94,4 @@ def test_moments_keep_the_layout_of_channels_last_parameters_on_cuda():
 def test_the_data_lies_on_the_device():
     trainer = on_cuda("dcgan")
     assert trainer.loader._arrays["images"].is_cuda
-    assert trainer.batch(0)["images"].is_contiguous(memory_format=torch.channels_last)
+    assert trainer.batches.data(0)["images"].is_contiguous(memory_format=torch.channels_last)

@@ -50,7 +50,7 @@ def test_a_resumed_run_sees_the_batches_that_were_due(train, tmp_path):
     seen = {"whole": [], "part": []}
 
     def note(name):
-        return [Hook(1, lambda trainer: seen[name].append(trainer.batch(trainer.step)["images"].clone()))]
+        return [Hook(1, lambda trainer: seen[name].append(trainer.batches.data(trainer.step)["images"].clone()))]
 
     train("dcgan", steps=6, out=tmp_path / "whole", hooks=note("whole"))
     run = train("dcgan", steps=6, stop_at=3, out=tmp_path / "part", hooks=note("part"))

@@ -290,7 +290,7 @@ class SpoilsWeights(GoesWrong):
 def test_divergence_keeps_the_last_good_checkpoint_and_the_batch(loss, train, saved, tmp_path, monkeypatch):
     monkeypatch.setitem(ADVERSARIAL._components, "bad", loss)
     batches = {}
-    note = Hook(1, lambda t: batches.update({t.step: t.batch(t.step)["images"].clone()}))
+    note = Hook(1, lambda t: batches.update({t.step: t.batches.data(t.step)["images"].clone()}))
     with pytest.raises(Diverged, match="step 2") as error:
         train("gan", steps=10, overrides={"loss": "bad", "schedule.checkpoint_every": 1}, hooks=[note])
     assert (error.value.step, error.value.exit_code) == (2, 3)

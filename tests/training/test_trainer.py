@@ -154,7 +154,7 @@ def test_the_discriminator_plays_as_often_as_told(repeats):
     def watched(turn, repeat=0):
         update(turn, repeat)
         played.append(turn.player)
-        seen.append(trainer._batch[1]["images"])
+        seen.append(trainer.batches.latest["images"])
 
     trainer.update = watched
     trainer.run(2, [])
@@ -264,7 +264,7 @@ def test_bf16_runs_and_keeps_float32_weights(variant):
     trainer.run(2, [])
     assert all(math.isfinite(value) for value in trainer.measure().values())
     assert {p.dtype for p in trainer.game.parameters()} == {torch.float32}
-    assert trainer._batch[1]["fake"].dtype == torch.bfloat16 or variant == "gan"
+    assert trainer.batches.latest["fake"].dtype == torch.bfloat16 or variant == "gan"
     assert not same(trainer.state()[0], outcome(variant, steps=2))
 
 
@@ -298,7 +298,7 @@ def test_devices_that_are_not_there_are_refused():
 def test_images_and_networks_are_channels_last():
     trainer = trainer_for(configure("dcgan", image_channels=3))
     trainer.run(1, [])
-    assert trainer._batch[1]["images"].is_contiguous(memory_format=torch.channels_last)
+    assert trainer.batches.latest["images"].is_contiguous(memory_format=torch.channels_last)
     convolutions = [m.weight for m in trainer.game.modules() if isinstance(m, nn.Conv2d)]
     assert convolutions and all(w.is_contiguous(memory_format=torch.channels_last) for w in convolutions)
 
@@ -307,7 +307,7 @@ def test_images_and_networks_are_channels_last():
 def test_between_images_they_are_contiguous_on_a_cpu(variant):
     trainer = trainer_for(configure(variant, image_channels=3))
     trainer.run(1, [])
-    batch = trainer._batch[1]
+    batch = trainer.batches.latest
     tensors = [value for value in batch.values() if isinstance(value, torch.Tensor)] + [*trainer.game.parameters()]
     assert "fake" in batch or "fake_a" in batch
     assert all(value.is_contiguous() for value in tensors)

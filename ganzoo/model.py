@@ -1,0 +1,229 @@
+"""A trained generator and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.config import Config
+from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.games.base import Game
+from ganzoo.halving import halve
+from ganzoo.pictures import to_images
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Model:
+    """A trained generator: ``model.sample(16, seed=0)``.
+
+    config: how it was built and trained. card: the model card's text, Markdown. facts: what the card tells.
+    picture: the file of its sample grid, where it came with one.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        game: Game,
+        card: str = "",
+        facts: dict[str, Any] | None = None,
+        picture: Path | None = None,
+    ):
+        self.config, self.game = config, game.eval().requires_grad_(False)
+        self.card, self.facts, self.picture = card, facts or {}, picture
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels it can be asked for; empty for an unconditional model."""
+        return self.config.classes if self.config.conditional else []
+
+    @property
+    def reads(self) -> bool:
+        """Whether it can be asked for images by ``captions``."""
+        return "captions" in self.game.fields
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        label: str | int | Sequence[str | int] | None = None,
+        captions: str | Sequence[str] | None = None,
+        truncation: float = 1.0,
+        batch_size: int = 64,
+    ) -> Tensor:
+        """Images as a float tensor (n, C, H, W) in [-1, 1] on the CPU.
+
+        n: 1 if left out, or one for each of several captions. The same seed gives the same images on the CPU,
+        however they are batched. seeds: one seed per image instead. label: a class name or number for all, or one
+        for each image; drawn uniformly if left out. captions: what a text-to-image model draws, a text for all or
+        one for each; drawn from examples if left out. truncation: below 1, images are more typical and less varied.
+        Raises GanzooError for unknown labels and for texts that are too long.
+        """
+        options: dict[str, Any] = {"label": label, "captions": captions, "truncation": truncation}
+        batches = self.batches(n, seed=seed, seeds=seeds, batch_size=batch_size, **options)
+        return torch.cat(list(batches)).contiguous()
+
+    def batches(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        label: str | int | Sequence[str | int] | None = None,
+        captions: str | Sequence[str] | None = None,
+        truncation: float = 1.0,
+        batch_size: int = 64,
+    ) -> Iterator[Tensor]:
+        """The images of :meth:`sample`, a batch at a time."""
+        if n is None:
+            n = 1 if captions is None or isinstance(captions, str) else len(captions)
+        n = n if seeds is None else len(seeds)
+        if n < 1 or batch_size < 1:
+            raise GanzooError(f"{min(n, batch_size)} images were asked for; give a number from 1 up")
+        conditions = self._conditions(label, captions, n)
+        for start in range(0, n, batch_size):
+            stop = min(start + batch_size, n)
+            yield (
+                self.game.sample(
+                    stop - start,
+                    seed=seed,
+                    seeds=None if seeds is None else seeds[start:stop],
+                    labels=None if conditions is None else conditions[start:stop],
+                    truncation=truncation,
+                    start=start,
+                )
+                .float()
+                .cpu()
+            )
+
+    def images(self, n: int = 1, **options: Any) -> list[Image.Image]:
+        """The same as PIL images; options as for :meth:`sample`."""
+        return to_images(self.sample(n, **options))
+
+    def translate(self, images: Tensor, *, direction: str | None = None, seed: int = 0, batch_size: int = 16) -> Tensor:
+        """Translations of images (n, C, H, W) in [-1, 1], on the CPU; of the same shape, or ``scale`` times as large.
+
+        direction: AtoB or BtoA; what it was trained for if left out. seed: another one gives other details where
+        the generator has noise. Raises GanzooError for images or directions that the model does not take.
+        """
+        batches = enumerate(images.split(batch_size))
+        options: dict[str, Any] = {"direction": direction, "seed": seed}
+        done = [self.game.translate(batch, start=i * batch_size, **options).float().cpu() for i, batch in batches]
+        return torch.cat(done).contiguous()
+
+    def style_mix(self, n: int = 6, *, seed: int = 0, truncation: float = 1.0) -> Tensor:
+        """A table of (n + 1)² images, row by row: the left column's coarse styles with the top row's fine ones.
+
+        Raises GanzooError for a model whose generator has no styles.
+        """
+        style_mix: Any = getattr(self.game, "style_mix", None)
+        if style_mix is None:
+            raise GanzooError(f"{self.config.name} has no styles to mix; take a stylegan2 model")
+        images: Tensor = style_mix(n, seed=seed, truncation=truncation)
+        return images.float().cpu()
+
+    def interpolate(
+        self,
+        points: int = 4,
+        frames: int = 16,
+        *,
+        seed: int = 0,
+        label: str | int | Sequence[str | int] | None = None,
+        captions: str | Sequence[str] | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        """A closed walk through the latents of ``points`` samples, (points · frames, C, H, W) in [-1, 1].
+
+        Latents are interpolated on the sphere they lie on where they are normal, else linearly. label, captions: one
+        for all frames, or one for each; drawn for each point if left out.
+        """
+        if points < 2 or frames < 1:
+            raise GanzooError("an interpolation needs at least 2 points and 1 frame between them")
+        conditions = self._conditions(label, captions, points * frames)
+        return self.game.interpolate(points, frames, seed=seed, labels=conditions, truncation=truncation).float().cpu()
+
+    @torch.no_grad()
+    def render(self, latents: Tensor, labels: Tensor | None = None, *, batch_size: int = 64) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1] of latents, as :func:`ganzoo.project` finds them.
+
+        labels: class numbers (n,), for a conditional model. Raises GanzooError for latents of another shape.
+        """
+        expected = self.game.latents(1)[0].shape[1:]
+        if latents.shape[1:] != expected or not len(latents):
+            wanted = ", ".join(map(str, ("n", *expected)))
+            raise GanzooError(f"latents of shape {tuple(latents.shape)} were given; this model's are ({wanted})")
+        labels = torch.zeros(len(latents), dtype=torch.long) if labels is None else labels
+        device = next(self.game.parameters()).device
+        rows = zip(latents.to(device).split(batch_size), labels.to(device).split(batch_size), strict=True)
+        return torch.cat([self.game.rendered(*batch).float().clamp(-1, 1).cpu() for batch in rows]).contiguous()
+
+    def class_number(self, label: str | int) -> int:
+        """The position of a class by its name or number; raises GanzooError if there is none such."""
+        names = self.classes
+        if not names:
+            instead = "ask for captions instead" if self.reads else "leave the label out"
+            raise GanzooError(f"this {self.config.name} was trained without labels; {instead}")
+        if isinstance(label, str) and label in names:
+            return names.index(label)
+        # Where classes are called by numbers, "1" is a name and not a position.
+        position = isinstance(label, int) or not any(name.isdecimal() for name in names)
+        if position and str(label).isdecimal() and int(label) < len(names):
+            return int(label)
+        raise UnknownName("label", str(label), names)
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move the networks; samples still arrive on the CPU."""
+        self.game.to(device)
+        return self
+
+    def half(self) -> Model:
+        """Halve the memory that weights take: float16 inside; samples still arrive as float32."""
+        for name, network in self.game.named_children():
+            if name in self.config.networks:
+                halve(network)
+        return self
+
+    def __rich__(self) -> Any:
+        from ganzoo.report.looks import in_terminal
+
+        return in_terminal(self)
+
+    def _repr_html_(self) -> str:
+        from ganzoo.report.looks import in_notebook
+
+        return in_notebook(self)
+
+    def __repr__(self) -> str:
+        kind = f"{len(self.classes)} classes" if self.classes else "texts" if self.reads else "unconditional"
+        size = "×".join(map(str, (*self.config.size, self.config.image_channels)))
+        return f"Model({self.config.name}, {size}, {kind})"
+
+    def _conditions(
+        self, label: str | int | Sequence[str | int] | None, captions: str | Sequence[str] | None, n: int
+    ) -> Tensor | None:
+        """Class numbers or codes of texts, one for each image."""
+        if captions is None:
+            return self._labels(label, n)
+        if not self.reads:
+            raise GanzooError(f"this {self.config.name} does not draw what a text says; leave the captions out")
+        each = [captions] * n if isinstance(captions, str) else list(captions)
+        if len(each) != n:
+            raise GanzooError(f"{len(each)} captions were given for {n} images; give one, or one for each image")
+        game: Any = self.game
+        codes: Tensor = game.codes(each)
+        return codes
+
+    def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:
+        if label is None:
+            return None
+        each = [label] * n if isinstance(label, str | int) else list(label)
+        if len(each) != n:
+            raise GanzooError(f"{len(each)} labels were given for {n} images; give one, or one for each image")
+        return torch.tensor([self.class_number(item) for item in each])

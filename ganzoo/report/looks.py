@@ -1,0 +1,53 @@
+"""How a model shows itself: a table in terminals, samples and a table in notebooks."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from ganzoo.pictures import to_images
+from ganzoo.report.card import in_short
+from ganzoo.report.template import render
+
+if TYPE_CHECKING:
+    from ganzoo.model import Model
+
+SAMPLES, COLUMNS, SIDE = 16, 8, 64
+
+
+def in_terminal(model: Model) -> Any:
+    """What rich prints of a model: a table of its card's facts."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(repr(model), "bold"), show_header=False, title_justify="left", box=None)
+    for name, value in in_short(model.config, model.facts):
+        table.add_row(Text(name, "dim"), Text(value))
+    return table
+
+
+def in_notebook(model: Model) -> str:
+    """What a notebook shows of a model: samples of seed 0, where it makes them from noise, and its card's facts."""
+    return render("model.html", title=repr(model), samples=_samples(model), facts=in_short(model.config, model.facts))
+
+
+def _samples(model: Model) -> str:
+    """A PNG as base64: samples, or of a model that needs images to make images from the picture that came with it."""
+    preview = model.game.preview(SAMPLES)
+    if preview is not None:
+        return base64.b64encode(_grid(preview.float().cpu(), SIDE // model.config.resolution)).decode("ascii")
+    return base64.b64encode(model.picture.read_bytes()).decode("ascii") if model.picture else ""
+
+
+def _grid(images: Tensor, scale: int) -> bytes:
+    from PIL import Image
+    from torchvision.utils import make_grid
+
+    (grid,) = to_images(make_grid(images, nrow=COLUMNS, padding=1, pad_value=1)[None])
+    larger = grid.resize((grid.width * max(scale, 1), grid.height * max(scale, 1)), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    larger.save(file, format="PNG")
+    return file.getvalue()
