@@ -31,7 +31,7 @@ def test_without_gradio_its_extra_is_named(cli, monkeypatch, tiny_model_dir):
 
 def test_nothing_to_explore_is_said(cli, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ganzoo.exploring.list_models", list)
+    monkeypatch.setattr("ganzoo.exploring.bundled_models", dict)
     assert "there is no model to explore" in cli("explore").sentence()
 
 
