@@ -116,7 +116,7 @@ def test_ways_and_tables_and_the_card_have_tabs(page):
 
 
 def test_an_image_that_is_dropped_is_translated(page, tmp_path):
-    Image.linear_gradient("L").resize((80, 60)).convert("RGB").save(tmp_path / "mine.png")
+    Image.radial_gradient("L").resize((80, 60)).convert("RGB").save(tmp_path / "mine.png")
     choose(page, "runs/pix2pix")
     page.wait_for_selector(".invitation")
     page.evaluate("Object.defineProperty(window, 'data', {value: new DataTransfer()})")
