@@ -20,7 +20,7 @@ from ganzoo.lookup import list_models
 from ganzoo.nets.layers import Dropout
 from ganzoo.sampling import write_gif
 from ganzoo.translating import as_input, read_image, usual_size
-from ganzoo.weights import WEIGHTS
+from ganzoo.weights import WEIGHTS, bundled_models
 from ganzoo.words import plural
 from ganzoo.zoo import load, to_images
 
@@ -50,7 +50,7 @@ def models_here(folder: Path = Path()) -> list[str]:
     Raises GanzooError where there is nothing.
     """
     files = sorted((folder / "runs").rglob(f"model/{WEIGHTS}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    found = [*list_models(), *[str(file.parents[1].relative_to(folder)) for file in files]]
+    found = [*sorted(bundled_models()), *[str(file.parents[1].relative_to(folder)) for file in files]]
     if not found:
         raise GanzooError(
             "there is no model to explore: name one, as in `ganzoo explore PATH`, or train one below ./runs, "
@@ -137,7 +137,7 @@ class Explorer:
         """Samples of the seed; while nothing is moved, those of ``ganzoo sample``."""
         game: Any = self.model.game
         steps = self.directions[: len(wish.moves)] if any(wish.moves) else None
-        shift = None if steps is None else torch.tensor(wish.moves) @ steps
+        shift = None if steps is None else steps.new_tensor(wish.moves) @ steps
         options = {"seed": wish.seed, "truncation": wish.truncation, "shift": shift}
         return to_images(game.sample(wish.count, labels=self._conditions(wish, wish.count), **options))
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ganzoo.errors import GanzooError
 
@@ -23,6 +26,7 @@ POLICY = (
     b"default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     b"style-src 'self' 'unsafe-inline'"
 )
+UNDOCUMENTED: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 SILENCE = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_RUN_HISTORY": "False",
@@ -46,7 +50,8 @@ def serve(
     """
     if find_spec("gradio") is None:
         raise GanzooError("the page needs gradio; install it by: pip install 'torch-ganzoo[explore]'")
-    with _bound(port) as place, TemporaryDirectory() as uploads:
+    with suppress(KeyboardInterrupt), _bound(port) as place, TemporaryDirectory() as uploads:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends like Ctrl-C
         os.environ.update(SILENCE, GRADIO_TEMP_DIR=uploads)
         import uvicorn
 
@@ -55,8 +60,7 @@ def serve(
         announce(f"{address}  (Ctrl-C ends it)")
         if browser:  # it waits until it is answered
             webbrowser.open(address)
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[place])
+        uvicorn.Server(config).run(sockets=[place])
 
 
 def _bound(port: int) -> socket.socket:
@@ -75,16 +79,45 @@ def _bound(port: int) -> socket.socket:
 
 
 def _app(names: Sequence[str], device: str | torch.device) -> Any:
-    import gradio as gr
     from fastapi import FastAPI
+    from fastapi.responses import RedirectResponse
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from ganzoo.report.explore import STYLE, page, theme
+    from ganzoo.report.explore import page
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    looks: dict[str, Any] = {"theme": theme(), "css_paths": STYLE, "footer_links": []}
-    gr.mount_gradio_app(app, page(names, device), path="/", ssr_mode=False, **looks)
+    app = FastAPI(**UNDOCUMENTED)
+    if len(names) == 1:
+        _mount(app, page(names[0], device))
+    else:
+        app.get("/")(lambda: RedirectResponse(f"/{quote(names[0])}/"))
+        for name in sorted(names, key=len, reverse=True):  # a run may lie in another's folder
+            app.mount(f"/{name}", _at_first_visit(partial(page, name, device, names)))
     return _confined(TrustedHostMiddleware(app, allowed_hosts=[HOST, "localhost"]))
+
+
+def _mount(app: Any, blocks: Any) -> None:
+    import gradio as gr
+
+    from ganzoo.report.explore import STYLE, theme
+
+    looks: dict[str, Any] = {"theme": theme(), "css_paths": STYLE, "footer_links": []}
+    gr.mount_gradio_app(app, blocks, path="/", ssr_mode=False, **looks)
+
+
+def _at_first_visit(make: Callable[[], Any]) -> Any:
+    """The application of a page that is made when it is first asked for: loading every model would take long."""
+    from fastapi import FastAPI
+
+    app = FastAPI(**UNDOCUMENTED)
+
+    async def visited(scope: Any, receive: Any, send: Any) -> None:
+        if not app.routes:
+            blocks = make()
+            _mount(app, blocks)
+            blocks.run_startup_events()
+        await app(scope, receive, send)
+
+    return visited
 
 
 def _confined(app: Any) -> Any:

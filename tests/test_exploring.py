@@ -53,7 +53,7 @@ def test_unmoved_images_are_those_that_a_seed_means(styled_dir):
 
 def test_a_move_changes_images_and_the_way_back_leads_to_them(styled_dir):
     explorer = Explorer(str(styled_dir))
-    still, moved = explorer.images(Wish(1, 2)), explorer.images(Wish(1, 2, moves=(2.0, 0, 0, 0, 0)))
+    still, moved = explorer.images(Wish(1, 2)), explorer.images(Wish(1, 2, moves=(2, 0, 0, 0, 0)))
     assert pixels(still) != pixels(moved)
     assert pixels(explorer.images(Wish(1, 2, moves=(0.0,) * SLIDERS))) == pixels(still)
 
@@ -144,12 +144,12 @@ def test_a_card_is_shown_without_its_head_and_without_pictures_from_anywhere(tin
 
 
 def test_models_here_are_the_bundled_ones_and_runs(tiny_model_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.exploring.list_models", list)
+    monkeypatch.setattr("ganzoo.exploring.bundled_models", dict)
     with pytest.raises(GanzooError, match="there is no model to explore: name one"):
         models_here(tmp_path)
     for place in ("dcgan-1", "bench/jobs/dcgan-seed-0/run"):
         shutil.copytree(tiny_model_dir, tmp_path / "runs" / place / "model")
     shutil.copytree(tiny_model_dir, tmp_path / "runs" / "dcgan-1" / "model-best")
     assert set(models_here(tmp_path)) == {"runs/dcgan-1", "runs/bench/jobs/dcgan-seed-0/run"}
-    monkeypatch.setattr("ganzoo.exploring.list_models", lambda: ["dcgan-celeba"])
+    monkeypatch.setattr("ganzoo.exploring.bundled_models", lambda: {"dcgan-celeba": tmp_path})
     assert models_here(tmp_path)[0] == "dcgan-celeba"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from ganzoo.errors import GanzooError
 from ganzoo.exploring import SLIDERS, Explorer, Wish
 from ganzoo.report.figure import Picture, complaint, data_uri, figure, png_uri, sheet
+from ganzoo.report.template import render
 
 STYLE = Path(__file__).with_name("explore.css")
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif")
@@ -28,29 +28,23 @@ WAYS = {"AtoB": "A → B", "BtoA": "B → A"}
 CLICK = "Click an image to save it"
 INVITATION = '<div class="invitation">Give it an image, and see what it makes of it.</div>'
 BEFORE = {False: "What it is given", True: "Enlarged by a bicubic filter"}
-# On a page that is drawn anew, gradio takes controls for results unless it is told.
-ALIVE: dict[str, Any] = {"interactive": True}
 LIVE: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
 
 
-def page(names: Sequence[str], device: str | torch.device = "cpu") -> gr.Blocks:
-    """The page for one model, or for a choice of several."""
-    explorer = lru_cache(4)(lambda name: Explorer(name, device))
-    with gr.Blocks(title="ganzoo", analytics_enabled=False, fill_width=True) as blocks:
-        if len(names) == 1:
-            _model(explorer(names[0]))
-        else:
-            chosen = gr.Dropdown(
-                list(names), value=names[0], label="Model", elem_id="model", filterable=len(names) > 10
-            )
+def page(name: str, device: str | torch.device = "cpu", choice: Sequence[str] = ()) -> gr.Blocks:
+    """A model's page, with links to the pages of a choice of models.
 
-            @gr.render(inputs=chosen)
-            def show(name: str) -> None:
-                try:
-                    _model(explorer(name))
-                except GanzooError as error:
-                    gr.HTML(complaint(str(error)))
-
+    Raises GanzooError if the model cannot be loaded; where there are others, the page says so instead.
+    """
+    with gr.Blocks(title=f"{name} · ganzoo", analytics_enabled=False, fill_width=True) as blocks:
+        if choice:
+            gr.HTML(render("choice.html", chosen=name, choice=choice), elem_classes="choice", js_on_load=None)
+        try:
+            _model(Explorer(name, device))
+        except GanzooError as error:
+            if not choice:
+                raise
+            gr.HTML(complaint(str(error)))
     return blocks
 
 
@@ -62,13 +56,12 @@ def theme() -> gr.themes.Base:
 def _model(explorer: Explorer) -> None:
     """All that can be done with a model."""
     gr.HTML(f"<h1>{escape(explorer.title)}</h1><p>{escape(explorer.summary)}</p>", elem_classes="title")
-    first = explorer.name  # said, because on a page that is drawn anew no tab is open otherwise
-    with gr.Tabs(selected=first):
+    with gr.Tabs():
         if explorer.translates:
-            with gr.Tab("Enlarge" if explorer.enlarges else "Translate", id=first):
+            with gr.Tab("Enlarge" if explorer.enlarges else "Translate"):
                 _translation(explorer)
         else:
-            with gr.Tab("Images", id=first):
+            with gr.Tab("Images"):
                 _images(explorer)
             with gr.Tab("Between two") as tab:
                 _between(explorer, tab)
@@ -86,10 +79,10 @@ def _images(explorer: Explorer) -> None:
         with gr.Column(elem_classes="controls"):
             seed = _seed("Seed")
             wanted = _conditions(explorer)
-            count = gr.Radio(COUNTS, value=16, label="Images", **ALIVE)
+            count = gr.Radio(COUNTS, value=16, label="Images")
             truncation = _truncation()
             gr.HTML("<p>Along the directions of the latents in which its images change most:</p>", elem_classes="note")
-            moves = [gr.Slider(-3, 3, 0, step=0.1, label=f"Direction {i + 1}", **ALIVE) for i in range(SLIDERS)]
+            moves = [gr.Slider(-3, 3, 0, step=0.1, label=f"Direction {i + 1}") for i in range(SLIDERS)]
             still = gr.Button("Back to the middle", size="sm")
     still.click(lambda: [0] * SLIDERS, None, moves, **LIVE)
 
@@ -99,7 +92,7 @@ def _images(explorer: Explorer) -> None:
 
     controls = [seed, count, truncation, *wanted.values(), *moves]
     shown.value = _explained(draw)(*[control.value for control in controls])
-    _whenever([control.change for control in controls], draw, controls, shown)
+    _whenever(controls, draw, shown)
 
 
 def _between(explorer: Explorer, tab: gr.Tab) -> None:
@@ -107,7 +100,7 @@ def _between(explorer: Explorer, tab: gr.Tab) -> None:
     with gr.Row(elem_classes="stage"):
         shown = _shown()
         with gr.Column(elem_classes="controls"):
-            share = gr.Slider(0, 1, 0.5, step=0.01, label="How far", **ALIVE)
+            share = gr.Slider(0, 1, 0.5, step=0.01, label="How far")
             seed, other = _seed("From seed", 0), _seed("To seed", 1)
             wanted = _conditions(explorer)
             truncation = _truncation()
@@ -116,7 +109,7 @@ def _between(explorer: Explorer, tab: gr.Tab) -> None:
         return _way(explorer, _wish(seed, truncation, zip(wanted, given, strict=True)), int(other or 0), share)
 
     controls = [share, seed, other, truncation, *wanted.values()]
-    _whenever([tab.select, *[control.change for control in controls]], draw, controls, shown)
+    _whenever(controls, draw, shown, tab.select)
 
 
 def _mixtures(explorer: Explorer, tab: gr.Tab) -> None:
@@ -125,14 +118,14 @@ def _mixtures(explorer: Explorer, tab: gr.Tab) -> None:
         shown = _shown()
         with gr.Column(elem_classes="controls"):
             seed = _seed("Seed")
-            count = gr.Radio((2, 3, 4, 6), value=4, label="Rows and columns", **ALIVE)
+            count = gr.Radio((2, 3, 4, 6), value=4, label="Rows and columns")
             truncation = _truncation()
 
     def draw(seed: float, count: int, truncation: float) -> str:
         return _table(explorer, int(seed or 0), count, truncation)
 
     controls = [seed, count, truncation]
-    _whenever([tab.select, *[control.change for control in controls]], draw, controls, shown)
+    _whenever(controls, draw, shown, tab.select)
 
 
 def _translation(explorer: Explorer) -> None:
@@ -141,19 +134,17 @@ def _translation(explorer: Explorer) -> None:
     with gr.Row(elem_classes="stage"):
         shown = _shown(INVITATION)
         with gr.Column(elem_classes="controls"):
-            image = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Your image", height=220, **ALIVE)
+            image = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Your image", height=220)
             ways = [(WAYS[way], way) for way in explorer.ways]
-            way = gr.Radio(ways, value=explorer.model.config.direction, label="Direction", visible=directed, **ALIVE)
-            fit = gr.Radio(
-                ["crop", "pad", "stretch"], value="crop", label="Fit", visible=not explorer.enlarges, **ALIVE
-            )
+            way = gr.Radio(ways, value=explorer.model.config.direction, label="Direction", visible=directed)
+            fit = gr.Radio(["crop", "pad", "stretch"], value="crop", label="Fit", visible=not explorer.enlarges)
             seed = _seed("Seed", visible=explorer.varies)
 
     def draw(image: str | None, way: str | None, fit: str, seed: float) -> str:
         return _pair(explorer, image, way, fit, int(seed or 0)) if image else INVITATION
 
     controls = [image, way, fit, seed]
-    _whenever([control.change for control in controls], draw, controls, shown)
+    _whenever(controls, draw, shown)
 
 
 def _shown(value: str = "") -> gr.HTML:
@@ -164,23 +155,23 @@ def _shown(value: str = "") -> gr.HTML:
 def _seed(label: str, value: int = 0, visible: bool = True) -> gr.Number:
     """A number with a button that draws another one."""
     with gr.Row(elem_classes="seed", visible=visible):
-        number = gr.Number(value, label=label, precision=0, min_width=80, **ALIVE)
+        number = gr.Number(value, label=label, precision=0, min_width=80)
         another = gr.Button("Another", size="sm", min_width=80)
     another.click(lambda: secrets.randbelow(10_000), None, number, **LIVE)
     return number
 
 
 def _truncation() -> gr.Slider:
-    return gr.Slider(0.1, 1, 1, step=0.05, label="Truncation", info="Lower: more typical and less varied", **ALIVE)
+    return gr.Slider(0.1, 1, 1, step=0.05, label="Truncation", info="Lower: more typical and less varied")
 
 
 def _conditions(explorer: Explorer) -> dict[str, Any]:
     """What may be said of labels and texts."""
     if explorer.labels:
         kind = gr.Radio if len(explorer.labels) <= FEW else gr.Dropdown
-        return {"label": kind([ANY, *explorer.labels], value=ANY, label="Label", **ALIVE)}
+        return {"label": kind([ANY, *explorer.labels], value=ANY, label="Label")}
     if explorer.captions:
-        text = gr.Textbox(explorer.captions[0], label="Text", lines=2, **ALIVE)
+        text = gr.Textbox(explorer.captions[0], label="Text", lines=2)
         gr.Examples([[caption] for caption in explorer.captions], text, label="For example")
         return {"caption": text}
     return {}
@@ -191,9 +182,9 @@ def _wish(seed: float, truncation: float, given: Iterable[tuple[str, str]], **mo
     return Wish(int(seed or 0), truncation=truncation, **conditions, **more)
 
 
-def _whenever(events: Sequence[Any], draw: Callable[..., str], controls: Sequence[Any], shown: gr.HTML) -> None:
-    """Draw again at every event, as soon as the last drawing is done."""
-    gr.on(events, _explained(draw), list(controls), shown, **LIVE)
+def _whenever(controls: Sequence[Any], draw: Callable[..., str], shown: gr.HTML, *more: Any) -> None:
+    """Draw again at every change of a control and at more events, as soon as the last drawing is done."""
+    gr.on([*more, *[control.change for control in controls]], _explained(draw), list(controls), shown, **LIVE)
 
 
 def _explained(draw: Callable[..., str]) -> Callable[..., str]:

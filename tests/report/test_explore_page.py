@@ -70,8 +70,8 @@ def control(page, label):
 
 
 def choose(page, name):
-    page.locator("#model input").click()
-    page.get_by_role("option", name=name).click()
+    page.locator(".choice summary").click()
+    page.get_by_role("link", name=name).click()
     page.wait_for_function("name => document.querySelector('.title p')?.textContent.includes(name)", arg=name)
 
 
@@ -116,7 +116,7 @@ def test_ways_and_tables_and_the_card_have_tabs(page):
 
 
 def test_an_image_that_is_dropped_is_translated(page, tmp_path):
-    Image.linear_gradient("L").resize((80, 60)).convert("RGB").save(tmp_path / "mine.png")
+    Image.radial_gradient("L").resize((80, 60)).convert("RGB").save(tmp_path / "mine.png")
     choose(page, "runs/pix2pix")
     page.wait_for_selector(".invitation")
     page.evaluate("Object.defineProperty(window, 'data', {value: new DataTransfer()})")
