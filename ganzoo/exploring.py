@@ -16,7 +16,6 @@ from torch import Tensor
 from ganzoo.directions import main_directions
 from ganzoo.errors import GanzooError
 from ganzoo.games.translation import ImageToImageGame, TranslationGame
-from ganzoo.lookup import list_models
 from ganzoo.nets.layers import Dropout
 from ganzoo.sampling import write_gif
 from ganzoo.translating import as_input, read_image, usual_size
