@@ -21,6 +21,8 @@ from ganzoo.training.logging import SCORES, read_metrics
 from ganzoo.zoo import Model, save
 
 BEST = "model-best"
+# As many real images as the frozen protocols compare with, so that their statistics serve both.
+REFERENCE = 10_000
 
 
 class Contest:
@@ -36,7 +38,7 @@ class Contest:
         schedule = config.schedule
         extractor = schedule.eval_extractor or default_extractor(dataset.label)
         self.run, self.dataset = run, dataset
-        protocol = choose(None, extractor=extractor, count=schedule.eval_samples)
+        protocol = choose(None, extractor=extractor, count=schedule.eval_samples, reference_count=REFERENCE)
         self.judge = Judge(dataset, protocol, device=device).ready()
         self.history = read_metrics(run, step, SCORES)
 
