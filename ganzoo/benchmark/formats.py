@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -71,12 +72,12 @@ def as_csv(tables: Sequence[Table]) -> str:
 
 
 def measured(value: Value) -> str:
-    """A mean to three significant digits, ± the deviation over seeds to as many places."""
-    text = number(value.mean)
-    if value.deviation is None:
-        return text
-    places = len(text.partition(".")[2]) if "e" not in text else 0
-    return f"{text} ± {value.deviation:.{places}f}" if "e" not in text else f"{text} ± {number(value.deviation)}"
+    """A mean ± the deviation over seeds, both to two digits of the latter; without one, three digits of the mean."""
+    if not value.deviation or not math.isfinite(value.deviation):
+        return number(value.mean) if value.deviation is None else f"{number(value.mean)} ± {number(value.deviation)}"
+    places = max(0, 1 - math.floor(math.log10(value.deviation)))
+    sign = "−" if value.mean < 0 else ""
+    return f"{sign}{abs(value.mean):,.{places}f} ± {value.deviation:,.{places}f}"
 
 
 def notes(table: Table) -> Iterator[str]:

@@ -33,15 +33,18 @@ def lines(*results):
 
 def test_seeds_are_averaged():
     assert lines(*(result(seed=seed, fid=fid) for seed, fid in enumerate((9.0, 10.0, 11.0))))["DCGAN"] == [
-        "**10 ± 1**", "**0.5 ± 0.0**", "1,000", "20.0 minutes", "3",
+        "**10.0 ± 1.0**", "**0.5 ± 0**", "1,000", "20.0 minutes", "3",
     ]  # fmt: skip
     assert mean([3.0]).deviation is None
 
 
 def test_a_value_and_its_deviation_have_as_many_places():
-    assert measured(Value(12.345, 0.678, 3)) == "12.3 ± 0.7"
+    assert measured(Value(12.345, 0.678, 3)) == "12.35 ± 0.68"
     assert measured(Value(0.0123, 0.00456, 3)) == "0.0123 ± 0.0046"
     assert measured(Value(1234.5, 20.4, 3)) == "1,234 ± 20"
+    assert measured(Value(0.7, 0.0155, 3)) == "0.700 ± 0.015"
+    assert measured(Value(-0.0004, 0.0021, 3)) == "−0.0004 ± 0.0021"
+    assert measured(Value(0.5, 0.0, 3)) == "0.5 ± 0"
     assert measured(Value(12.0, None, 1)) == "12"
 
 
