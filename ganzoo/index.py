@@ -6,7 +6,6 @@ the hub that it had and those named.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from ganzoo import hub, weights
+from ganzoo.checksum import checksum
 from ganzoo.errors import GanzooError
 from ganzoo.writing import new_file
 
@@ -51,18 +51,9 @@ def known_model(name: str) -> Entry:
 
 def verify(file: Path, entry: Mapping[str, Any], advice: str) -> None:
     """Refuse a weights file that is not the one an entry of the index is of."""
-    found = sha256(file)
+    found = checksum(file)
     if found != entry["sha256"]:
         raise GanzooError(f"{file} is damaged: its sha256 is {found[:16]}…, not {entry['sha256'][:16]}…; {advice}")
-
-
-def sha256(file: Path) -> str:
-    """A file's checksum."""
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_index(more: Iterable[str] = ()) -> Path:
@@ -73,7 +64,7 @@ def write_index(more: Iterable[str] = ()) -> Path:
         repo, folder = hub.parse(reference).repo, hub.fetch(reference)
         places[repo.partition("/")[2]] = folder, str(hub.Reference(repo, folder.name))
     for name, (folder, source) in places.items():
-        entries[name] = described(folder, source) | {"sha256": sha256(folder / weights.WEIGHTS)}
+        entries[name] = described(folder, source) | {"sha256": checksum(folder / weights.WEIGHTS)}
     with new_file(weights.index_file()) as temporary:
         text = json.dumps(entries, indent=2, sort_keys=True, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")

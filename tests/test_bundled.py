@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import ganzoo
+from ganzoo.checksum import checksum
 from ganzoo.games.translation import from_images
-from ganzoo.index import BUNDLED, described, read_index, sha256
+from ganzoo.index import BUNDLED, described, read_index
 from ganzoo.weights import WEIGHTS, bundled_models
 
 MODELS = bundled_models()
@@ -61,7 +62,7 @@ def test_its_card_tells_everything(name):
 def test_the_index_is_of_these_models():
     entries = {name: entry for name, entry in read_index().items() if entry["source"] == BUNDLED}
     expected = {
-        name: described(folder, BUNDLED) | {"sha256": sha256(folder / WEIGHTS)} for name, folder in MODELS.items()
+        name: described(folder, BUNDLED) | {"sha256": checksum(folder / WEIGHTS)} for name, folder in MODELS.items()
     }
     assert entries == json.loads(json.dumps(expected)), "run: python -m ganzoo.index"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import ganzoo
 from ganzoo.benchmark.results import Result, read_results
 from ganzoo.benchmark.tables import mean
 from ganzoo.benchmark.work import scored
+from ganzoo.checksum import checksum
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.words import number
 from ganzoo.zoo import weights_file
@@ -64,7 +64,7 @@ def reproduce(row: str, results: str | Path, out: Path, *, device: str = "auto")
             "data or the extractor's weights are other ones; prepare the same data to compare"
         )
     low, high, band = _band(then.value, [each.scores[metric].value for each in seeds if metric in each.scores])
-    digest = hashlib.sha256(weights_file(run).read_bytes()).hexdigest()
+    digest = checksum(weights_file(run))
     same = digest == result.weights_sha256
     return Verdict(result.name, then.title, then.value, now.value, low, high, band, same)
 

@@ -18,6 +18,7 @@ from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.results import ENDING, Result, Score, write_result
 from ganzoo.benchmark.suite import Cell, Job
 from ganzoo.best import BEST
+from ganzoo.checksum import checksum
 from ganzoo.config import resolve
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import create_game
@@ -231,7 +232,7 @@ def _run_facts(run: Path) -> dict[str, Any]:
         "request": {key: value for key, value in request.items() if value is not None},
         "command": command(Request(**request)) + (f" --stop-at {step}" if step < planned else ""),
         "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
+        "weights_sha256": checksum(weights) if weights else None,
         "versions": facts.get("versions", {}),
         "hardware": facts.get("hardware", ""),
         "curves": _curves(run),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import shutil
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ganzoo.checksum import checksum
 from ganzoo.data.datasets import Source
 from ganzoo.data.store import disk_full, writing_to
 from ganzoo.errors import GanzooError
@@ -186,17 +186,9 @@ def what_is_wrong(source: Source, path: Path) -> str:
     if source.size is not None and size != source.size:
         return f"{size:,} bytes instead of {source.size:,}"
     for kind, expected in (("sha256", source.sha256), ("md5", source.md5)):
-        if expected and (found := _checksum(path, kind)) != expected:
+        if expected and (found := checksum(path, kind)) != expected:
             return f"{kind} {found} instead of {expected}"
     return ""
-
-
-def _checksum(path: Path, kind: str) -> str:
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _length(path: Path) -> int:

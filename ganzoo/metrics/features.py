@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ganzoo.checksum import checksum
 from ganzoo.data.datasets import Source
 from ganzoo.data.download import download
 from ganzoo.errors import GanzooError
@@ -110,7 +111,7 @@ def inception(weights: str | Path | None = None) -> Extractor:
     else:
         file = Path(weights) if weights else download(INCEPTION, ganzoo_home() / "weights")
         fill(network, file)
-        sha256 = _file_digest(file)
+        sha256 = checksum(file)
 
     def prepare(images: Tensor) -> Tensor:
         return (_coloured(resized(images, size=(299, 299), align_corners=False)) - 128) / 128
@@ -149,7 +150,7 @@ def mnist_classifier(weights: str | Path | None = None) -> Extractor:
         lambda images: _resized(_gray(images), 28, "bilinear") / 255,
         side=28,
         resize="antialiased bilinear to 28 x 28, gray",
-        sha256=_file_digest(file),
+        sha256=checksum(file),
         official=weights is None,
     )
 
@@ -168,7 +169,7 @@ def pretrained(name: str, weights: str | Path | None = None) -> Extractor:
         prepare,
         side=side,
         resize=f"antialiased {mode} to {side} x {side}",
-        sha256=_file_digest(backbone.file) if backbone.file else _digest(backbone.network),
+        sha256=checksum(backbone.file) if backbone.file else _digest(backbone.network),
         official=weights is None,
     )
 
@@ -257,10 +258,6 @@ def _gray(images: Tensor) -> Tensor:
     """ITU-R 601 luma."""
     weights = torch.tensor([0.299, 0.587, 0.114], device=images.device)[:, None, None]
     return images if images.shape[1] == 1 else (images * weights).sum(1, keepdim=True)
-
-
-def _file_digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _digest(network: nn.Module) -> str:

@@ -14,7 +14,8 @@ import torch
 
 from ganzoo.errors import GanzooError
 from ganzoo.exploring import SLIDERS, Explorer, Wish
-from ganzoo.report.figure import Picture, complaint, data_uri, figure, png_uri, sheet
+from ganzoo.report.embedded import data_uri
+from ganzoo.report.figure import Picture, complaint, figure, png_uri, sheet
 from ganzoo.report.template import render
 
 STYLE = Path(__file__).with_name("explore.css")
@@ -221,7 +222,7 @@ def _way(explorer: Explorer, wish: Wish, other: int, share: float) -> str:
     ]
     name = f"{explorer.slug}-seeds-{wish.seed}-{other}"
     large = Picture(png_uri(current), f"{name}.png", f"{share:.0%} of the way")
-    film = Picture(data_uri("image/gif", explorer.film(wish, other)), f"{name}.gif", "Save there and back as a GIF")
+    film = Picture(data_uri(explorer.film(wish, other), "image/gif"), f"{name}.gif", "Save there and back as a GIF")
     return figure([large, *pictures], STOPS, f"{share:.0%} of the way", whole=film, kind="way", side=current.width)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
+from ganzoo.report.embedded import data_uri, png
 from ganzoo.report.template import render
 
 SMALL = 96
@@ -40,15 +39,8 @@ def complaint(problem: str) -> str:
 
 
 def png_uri(image: Image.Image) -> str:
-    """An image as a data URI."""
-    data = io.BytesIO()
-    image.save(data, format="PNG", compress_level=1)
-    return data_uri("image/png", data.getvalue())
-
-
-def data_uri(media: str, data: bytes) -> str:
-    """Bytes as a data URI."""
-    return f"data:{media};base64,{base64.b64encode(data).decode('ascii')}"
+    """An image as a data URI, made fast."""
+    return data_uri(png(image, compress_level=1))
 
 
 def sheet(images: Sequence[Image.Image], columns: int, gap: int = 2) -> Image.Image:

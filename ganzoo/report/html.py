@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.report.curves import charts
 from ganzoo.report.diagnose import judge
+from ganzoo.report.embedded import data_uri, png
 from ganzoo.report.meaning import PHASES
 from ganzoo.report.record import Record, read_run
 from ganzoo.report.template import render
@@ -88,14 +87,14 @@ def _opened(file: Path) -> Image.Image | None:
 def as_data_uri(file: Path, side: int) -> str | None:
     """An image file as a data URI, no larger than ``side`` pixels; None if it cannot be read."""
     image = _opened(file)
-    return None if image is None else _data_uri(_png(_fitted(image, side)))
+    return None if image is None else data_uri(png(_fitted(image, side)))
 
 
 def _newest(grids: Sequence[tuple[int, Image.Image]]) -> Frame | None:
     if not grids:
         return None
     step, image = grids[-1]
-    return Frame(step, _data_uri(_png(_fitted(image, NEWEST_SIDE))))
+    return Frame(step, data_uri(png(_fitted(image, NEWEST_SIDE))))
 
 
 def _frames(grids: Sequence[tuple[int, Image.Image]]) -> Iterator[Frame]:
@@ -104,13 +103,13 @@ def _frames(grids: Sequence[tuple[int, Image.Image]]) -> Iterator[Frame]:
         return
     side = _affordable_side((grids[0][1], grids[-1][1]), FRAME_BYTES / len(grids))
     for step, image in grids:
-        yield Frame(step, _data_uri(_png(_fitted(image, side))))
+        yield Frame(step, data_uri(png(_fitted(image, side))))
 
 
 def _affordable_side(images: Sequence[Image.Image], size: float) -> int:
     """The side at which PNGs take ``size`` bytes, as bytes grow with the area."""
     probes = [_fitted(image, 2 * LEAST_SIDE) for image in images]
-    cost = max(len(_png(probe)) / max(probe.size) ** 2 for probe in probes)
+    cost = max(len(png(probe)) / max(probe.size) ** 2 for probe in probes)
     return max(LEAST_SIDE, min(NEWEST_SIDE, int((size / cost) ** 0.5)))
 
 
@@ -127,16 +126,6 @@ def _fitted(image: Image.Image, side: int) -> Image.Image:
     return image.resize(
         (max(1, round(image.width * factor)), max(1, round(image.height * factor))), Image.Resampling.LANCZOS
     )
-
-
-def _png(image: Image.Image) -> bytes:
-    data = io.BytesIO()
-    image.save(data, format="PNG")
-    return data.getvalue()
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from ganzoo.pictures import to_images
 from ganzoo.report.card import in_short
+from ganzoo.report.embedded import data_uri, png
 from ganzoo.report.template import render
 
 if TYPE_CHECKING:
@@ -35,11 +34,11 @@ def in_notebook(model: Model) -> str:
 
 
 def _samples(model: Model) -> str:
-    """A PNG as base64: samples, or of a model that needs images to make images from the picture that came with it."""
+    """A PNG as a data URI: samples, or where a model makes images from images the picture that came with it."""
     preview = model.game.preview(SAMPLES)
     if preview is not None:
-        return base64.b64encode(_grid(preview.float().cpu(), SIDE // model.config.resolution)).decode("ascii")
-    return base64.b64encode(model.picture.read_bytes()).decode("ascii") if model.picture else ""
+        return data_uri(_grid(preview.float().cpu(), SIDE // model.config.resolution))
+    return data_uri(model.picture.read_bytes()) if model.picture else ""
 
 
 def _grid(images: Tensor, scale: int) -> bytes:
@@ -48,6 +47,4 @@ def _grid(images: Tensor, scale: int) -> bytes:
 
     (grid,) = to_images(make_grid(images, nrow=COLUMNS, padding=1, pad_value=1)[None])
     larger = grid.resize((grid.width * max(scale, 1), grid.height * max(scale, 1)), Image.Resampling.NEAREST)
-    file = io.BytesIO()
-    larger.save(file, format="PNG")
-    return file.getvalue()
+    return png(larger)
