@@ -84,6 +84,7 @@ def _prepare(
         pack = PackedDataset.open(target.path)
         _refuse_kind(target.text, pack.kind, request)
         return [derive(pack, request, progress)]
+    _refuse_split(target, split)
     if found := _existing(target.packs, request, split):
         _refuse_skipped(found, strict)
         return found
@@ -163,6 +164,12 @@ def _refuse_kind(name: str, kind: str, request: Request) -> None:
     if not _admits(request, kind):
         wanted = " or ".join(KINDS[each] for each in request.kinds)
         raise GanzooError(f"{name} is a set of {KINDS[kind]}, but what is wanted here is {wanted}")
+
+
+def _refuse_split(target: _Target, split: str | None) -> None:
+    known = target.packs[-1]["source"]["splits"] if target.packs else target.dataset.counts if target.dataset else ()
+    if split and known and split not in known:
+        raise GanzooError(f"{target.text} has no split '{split}'; it has {', '.join(known)}")
 
 
 def _originals(packs: list[Card], request: Request, split: str | None) -> list[PackedDataset]:

@@ -41,6 +41,12 @@ def test_folders_zips_and_tars_pack_alike(tmp_path, photos):
         assert pack.fingerprint == first.fingerprint and pack.classes == first.classes
 
 
+@pytest.mark.parametrize("named", ["celeba", "mnist-10k"])
+def test_a_split_a_named_dataset_never_had_is_named_before_its_source_is_missed(named, home):
+    with pytest.raises(GanzooError, match=f"{named} has no split 'dev'; it has train"):
+        open_dataset(named, split="dev")
+
+
 def test_splits_with_classes_inside(tmp_path, pixels, encode):
     files = {f"wrap/{split}/{label}/0.png": pixels(8, 8, 3) for split in ("train", "val", "test") for label in "ab"}
     folder = save(tmp_path / "sets", files, encode)
