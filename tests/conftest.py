@@ -30,6 +30,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that tests share; data sets and statistics are prepared in it when first asked for."""
+    return tmp_path_factory.mktemp("prepared")
+
+
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Run a command line in this process, as the installed command does: ``cli("list", "wgan*")``."""

@@ -15,12 +15,6 @@ from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shared home; data sets and statistics are prepared in it when first asked for."""
-    return tmp_path_factory.mktemp("prepared")
-
-
 @pytest.fixture(autouse=True)
 def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands in for the empty home of other tests."""

@@ -14,12 +14,6 @@ from ganzoo.tensors import read_tensors
 from ganzoo.training.checkpoint import CHECKPOINT
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shared home; data sets are prepared in it when first asked for."""
-    return tmp_path_factory.mktemp("prepared")
-
-
 @pytest.fixture(autouse=True)
 def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands in for the empty home of other tests."""
