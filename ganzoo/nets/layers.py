@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -207,7 +208,7 @@ class Filter(nn.Module):
         self.padding, self.odd = (len(taps) - 1) // 2, len(taps) % 2
 
     def forward(self, x: Tensor, padding: int = 0, stride: int = 1, gain: float = 1.0) -> Tensor:
-        return F.conv2d(x, self._kernels(x, gain), None, stride, padding, groups=x.shape[1])
+        return _Filtered.apply(x, gain * self.kernel, stride, padding, None)
 
     def down(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/2, W/2)"""
@@ -215,10 +216,32 @@ class Filter(nn.Module):
 
     def up(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 2H, 2W)"""
-        return F.conv_transpose2d(x, self._kernels(x, 4.0), None, 2, self.padding, self.odd, groups=x.shape[1])
+        return _Filtered.apply(x, 4.0 * self.kernel, 2, self.padding, (self.odd, self.odd))
 
-    def _kernels(self, x: Tensor, gain: float) -> Tensor:
-        return (gain * self.kernel).to(x.dtype).expand(x.shape[1], 1, -1, -1)
+
+class _Filtered(torch.autograd.Function):
+    """A convolution of every channel with one kernel, or where ``extra`` is given its adjoint, with so much padding.
+
+    The kernel never learns. torch's own would, in second derivatives, compute its gradient channel by channel.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, kernel: Tensor, stride: int, padding: int, extra: tuple[int, int] | None
+    ) -> Tensor:
+        ctx.save_for_backward(kernel)
+        ctx.how = stride, padding
+        transposed = extra is not None
+        # What the strides leave over at the far ends.
+        over = ((size + 2 * padding - kernel.shape[0]) % stride for size in x.shape[2:])
+        ctx.extra = None if transposed else tuple(over)
+        kernels = kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
+        steps, edges = (stride, stride), (padding, padding)
+        return torch.convolution(x, kernels, None, steps, edges, (1, 1), transposed, extra or (0, 0), x.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        return _Filtered.apply(grad, ctx.saved_tensors[0], *ctx.how, ctx.extra), None, None, None, None
 
 
 class Maxout(nn.Module):

@@ -18,6 +18,8 @@ from ganzoo.nets.layers import Filter, MinibatchStd, labels_for, one_hot, stage_
 from ganzoo.registry import NETWORKS
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
+GAIN = math.sqrt(2)
+"""Keeps the variance over a leaky ReLU, which lets factors through: the layer before it has it in its weights."""
 
 
 @NETWORKS.register("stylegan2-generator")
@@ -95,11 +97,11 @@ class StyleGAN2Discriminator(nn.Module):
         super().__init__()
         base, widths = stage_widths(resolution, channels, widest)
         top = widths[0]
-        self.from_image = EqualConv2d(image_channels, widths[-1], 1)
+        self.from_image = EqualConv2d(image_channels, widths[-1], 1, gain=GAIN)
         self.blocks = nn.ModuleList(DownBlock(a, b) for a, b in pairwise(reversed(widths)))
         self.deviation = MinibatchStd(deviation_group)
-        self.conv = EqualConv2d(top + 1, top, 3)
-        self.hidden = EqualLinear(top * base * base, top)
+        self.conv = EqualConv2d(top + 1, top, 3, gain=GAIN)
+        self.hidden = EqualLinear(top * base * base, top, gain=GAIN)
         self.to_logit = EqualLinear(top, top if num_classes else 1)
         self.mapping = Mapping(0, num_classes, top, mapping_layers, mapping_lr) if num_classes else None
 
@@ -123,7 +125,7 @@ class Mapping(nn.Module):
         self.num_classes = num_classes
         self.embed = EqualLinear(num_classes, style_size) if num_classes else None
         sizes = [latent_size + style_size * bool(num_classes)] + [style_size] * layers
-        self.layers = nn.ModuleList(EqualLinear(a, b, lr=lr) for a, b in pairwise(sizes))
+        self.layers = nn.ModuleList(EqualLinear(a, b, lr=lr, gain=GAIN) for a, b in pairwise(sizes))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         x = normalised(z)
@@ -146,9 +148,9 @@ class StyledConv2d(nn.Module):
         self.filter = Filter(TAPS) if up else None
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        x = modulated_conv2d(x, self.weight, self.affine(style), filter=self.filter)
+        x = modulated_conv2d(x, self.weight, self.affine(style), filter=self.filter, gain=GAIN)
         noise = random.normal(len(x), 1, *x.shape[2:], device=x.device).to(x.dtype)
-        return activate(x + noise * self.noise + self.bias.to(x.dtype)[:, None, None])
+        return activate(x + noise * (GAIN * self.noise) + (GAIN * self.bias).to(x.dtype)[:, None, None])
 
 
 class ToImage(nn.Module):
@@ -170,22 +172,30 @@ class DownBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.conv1 = EqualConv2d(in_channels, in_channels, 3)
+        self.conv1 = EqualConv2d(in_channels, in_channels, 3, gain=GAIN)
+        # The sum is divided by the root of two, of which the second activation's gain is another.
         self.conv2 = EqualConv2d(in_channels, out_channels, 3, stride=2)
-        self.shortcut = EqualConv2d(in_channels, out_channels, 1, bias=False)
+        self.shortcut = EqualConv2d(in_channels, out_channels, 1, bias=False, gain=1 / math.sqrt(2))
         self.filter = Filter(TAPS)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.filter(activate(self.conv1(x)), padding=2)
-        return (self.shortcut(self.filter.down(x)) + activate(self.conv2(y))) / math.sqrt(2)
+        return self.shortcut(self.filter.down(x)) + activate(self.conv2(y))
 
 
 def modulated_conv2d(
-    x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool = True, filter: Filter | None = None
+    x: Tensor,
+    weight: Tensor,
+    style: Tensor,
+    *,
+    demodulate: bool = True,
+    filter: Filter | None = None,
+    gain: float = 1.0,
 ) -> Tensor:
     """Convolve each image with weights of its own: ``weight`` scaled per input channel by its style, then normed.
 
     x: (N, in, H, W), weight: (out, in, k, k), style: (N, in). filter: double the size on the way, smoothed by it.
+    gain: a factor of the normed weights.
     Karras et al. 2020, eq. 1 to 3. Scaling an image's channels before and after one shared convolution equals
     scaling the weights, and needs no convolution in groups.
     """
@@ -194,7 +204,7 @@ def modulated_conv2d(
         y = F.conv2d(scaled, weight, padding=weight.shape[2] // 2)
     else:
         y = filter(F.conv_transpose2d(scaled, weight.transpose(0, 1), stride=2), padding=1, gain=4.0)
-    return y * _demodulation(weight, style)[:, :, None, None].to(y.dtype) if demodulate else y
+    return y * (gain * _demodulation(weight, style))[:, :, None, None].to(y.dtype) if demodulate else y
 
 
 def _demodulation(weight: Tensor, style: Tensor) -> Tensor:
@@ -204,35 +214,47 @@ def _demodulation(weight: Tensor, style: Tensor) -> Tensor:
 
 
 class EqualLinear(nn.Module):
-    """A linear layer whose unit-variance weight is scaled when used, so that all learn at one rate (times ``lr``)."""
+    """A linear layer whose unit-variance weight is scaled when used, so that all learn at one rate (times ``lr``).
 
-    def __init__(self, in_features: int, out_features: int, bias: float = 0.0, lr: float = 1.0):
+    gain: a factor of what it gives.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: float = 0.0, lr: float = 1.0, gain: float = 1.0):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr)
         self.bias = nn.Parameter(torch.full((out_features,), bias))
-        self.gain, self.lr = lr / math.sqrt(in_features), lr
+        self.weight_gain, self.bias_gain = gain * lr / math.sqrt(in_features), gain * lr
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.gain, self.bias * self.lr)
+        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
 class EqualConv2d(nn.Module):
     """A convolution scaled like :class:`EqualLinear`; with a stride it does not pad."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bias: bool = True):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        bias: bool = True,
+        gain: float = 1.0,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        self.gain = 1 / math.sqrt(in_channels * kernel_size**2)
+        self.weight_gain, self.bias_gain = gain / math.sqrt(in_channels * kernel_size**2), gain
         self.stride, self.padding = stride, kernel_size // 2 if stride == 1 else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.gain, self.bias, self.stride, self.padding)
+        bias = None if self.bias is None else self.bias * self.bias_gain
+        return F.conv2d(x, self.weight * self.weight_gain, bias, self.stride, self.padding)
 
 
 def activate(x: Tensor) -> Tensor:
-    """A leaky ReLU that keeps the variance."""
-    return F.leaky_relu(x, 0.2) * math.sqrt(2)
+    """The leaky ReLU, after a layer with :data:`GAIN`."""
+    return F.leaky_relu(x, 0.2)
 
 
 def normalised(x: Tensor) -> Tensor:

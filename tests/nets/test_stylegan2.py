@@ -129,6 +129,13 @@ def test_filters_keep_constants_and_sizes(taps):
     assert not filter.state_dict()
 
 
+@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("how", ["forward", "down", "up"])
+def test_filters_have_the_gradients_of_convolutions(how, size):
+    x, filter = torch.randn(1, 2, size, size + 2, dtype=torch.double, requires_grad=True), Filter(TAPS).double()
+    assert torch.autograd.gradcheck(getattr(filter, how), x) and torch.autograd.gradgradcheck(getattr(filter, how), x)
+
+
 def test_the_minibatch_deviation_is_that_of_each_group():
     x = torch.randn(8, 2, 3, 3)
     out = MinibatchStd(4)(x)
