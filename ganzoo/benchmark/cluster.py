@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ganzoo.benchmark.runner import job_command
 from ganzoo.benchmark.suite import Job
-from ganzoo.benchmark.work import result_file
+from ganzoo.benchmark.work import has_result
 from ganzoo.errors import GanzooError
 from ganzoo.writing import new_file
 
@@ -43,7 +43,7 @@ def write_sbatch(
 
     at_once: how many of them run together, all if None. options: more of sbatch's, e.g. ``--partition=gpu``.
     """
-    waiting = [job for job in jobs if not result_file(job, out).is_file()]
+    waiting = [job for job in jobs if not has_result(job, out)]
     if not waiting:
         return None
     gpus = max(job.cell.processes for job in waiting) if waiting[0].cell.device != "cpu" else 0
@@ -86,7 +86,7 @@ def submit_submitit(jobs: Sequence[Job], source: str, out: Path, *, at_once: int
     cluster = str(parameters.pop("cluster", "")) or None
     executor = submitit.AutoExecutor(folder=out / "jobs" / "submitit", cluster=cluster)
     executor.update_parameters(**parameters, slurm_array_parallelism=at_once or len(jobs))
-    waiting = [job for job in jobs if not result_file(job, out).is_file()]
+    waiting = [job for job in jobs if not has_result(job, out)]
     with executor.batch():
         handed = [executor.submit(subprocess.check_call, job_command(job, source, out.absolute())) for job in waiting]
     return "\n".join(f"{job.name}: {each.job_id}" for job, each in zip(waiting, handed, strict=True))

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.benchmark.suite import Job
-from ganzoo.benchmark.work import result_file
+from ganzoo.benchmark.work import has_result, result_file
 from ganzoo.words import duration, plural
 
 Say = Callable[[str], None]
 POLL = 0.2
 BUSY = 75
 """Exit code of a job that another process is at: EX_TEMPFAIL."""
+STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)
+UNFINISHED = (0, BUSY, *STOPPED)
+"""Exit codes of jobs that did not fail."""
 
 
 @dataclass
@@ -31,16 +34,25 @@ class Running:
     began: float
 
 
-def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, seconds: float | None, say: Say) -> int:
-    """Do the jobs that have no result yet, and return how many still have none.
+@dataclass
+class Left:
+    """Jobs without a result in the end: all of them, and those of them that failed."""
+
+    jobs: int
+    failed: int
+
+
+def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, seconds: float | None, say: Say) -> Left:
+    """Do the jobs that have no result yet, and return what is left.
 
     source: the suite, by name or file. at_once: how many processes. seconds: when they are up, no job is begun and
     those that run are ended where they can be resumed. A job that fails is said, with its log, and the others go on.
     """
-    waiting = [job for job in jobs if not result_file(job, out).is_file()]
+    waiting = [job for job in jobs if not has_result(job, out)]
     say(f"{plural(len(jobs), 'job')}, {len(jobs) - len(waiting)} done before, {len(waiting)} to do -> {out}")
     end = time.monotonic() + seconds if seconds else None
     running: list[Running] = []
+    codes: list[int] = []
     before = signal.signal(signal.SIGTERM, _leave)
     try:
         while waiting or running:
@@ -51,11 +63,12 @@ def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, secon
             while waiting and len(running) < at_once:
                 running.append(_begin(waiting.pop(0), source, out, at_once, say))
             time.sleep(POLL)
-            running = [each for each in running if not _ended(each, out, say)]
+            codes += [code for each in running if (code := _ended(each, out, say)) is not None]
+            running = [each for each in running if each.process.returncode is None]
     finally:
         _stop(running)
         signal.signal(signal.SIGTERM, before)
-    return sum(not result_file(job, out).is_file() for job in jobs)
+    return Left(sum(not result_file(job, out).is_file() for job in jobs), sum(code not in UNFINISHED for code in codes))
 
 
 def log_file(job: Job, out: Path) -> Path:
@@ -88,20 +101,21 @@ def _begin(job: Job, source: str, out: Path, at_once: int, say: Say) -> Running:
     return Running(job, process, time.monotonic())
 
 
-def _ended(each: Running, out: Path, say: Say) -> bool:
+def _ended(each: Running, out: Path, say: Say) -> int | None:
+    """The exit code of a job that has ended, which is said."""
     code = each.process.poll()
     if code is None:
-        return False
+        return None
     took = duration(time.monotonic() - each.began)
     if result_file(each.job, out).is_file():
         say(f"{each.job.name}: done in {took}")
     elif code == BUSY:
         say(f"{each.job.name}: another process is at it")
-    elif code in (128 + signal.SIGTERM, -signal.SIGTERM):
+    elif code in STOPPED:
         say(f"{each.job.name}: stopped after {took}; the same command goes on with it")
     else:
         say(f"{each.job.name}: failed with exit code {code}; see {log_file(each.job, out)}")
-    return True
+    return code
 
 
 def _leave(number: int, frame: Any) -> None:

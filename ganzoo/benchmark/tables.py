@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -129,10 +129,10 @@ def _values(row: Row, best: bool) -> dict[str, Value]:
 
 
 def _table(suite: str, dataset: str, results: Sequence[tuple[Path, Result]]) -> Table:
-    metrics = _metrics(results)
     grouped: dict[str, list[tuple[Path, Result]]] = {}
-    for path, result in results:
+    for path, result in _distinct(results):
         grouped.setdefault(result.row, []).append((path, result))
+    metrics = _metrics([each for row in grouped.values() for each in row])
     rows = [_row(name, each) for name, each in grouped.items()]
     known = read_suite(suite) if suite in suite_files() else None
     return Table(
@@ -153,17 +153,28 @@ def _place(row: Row, metrics: Sequence[Metric]) -> tuple[bool, bool, float]:
     return row.kind == "data", value is None, sign * value.mean if value else 0.0
 
 
+def _distinct(results: Sequence[tuple[Path, Result]]) -> Iterator[tuple[Path, Result]]:
+    """Each row and seed once; refuses two trainings of one name, which are no two seeds."""
+    known: dict[str, Path] = {}
+    for path, result in results:
+        first = known.setdefault(result.name, path)
+        if first == path:
+            yield path, result
+        elif result.kind == "model":
+            raise GanzooError(f"{path} and {first} are both {result.row} with seed {result.seed}; name one of them")
+
+
 def _metrics(results: Sequence[tuple[Path, Result]]) -> list[Metric]:
     """The columns; refuses scores of one metric that were made by different protocols."""
     metrics: dict[str, Metric] = {}
     made: dict[str, tuple[Path, Score]] = {}
-    for path, result in results:
+    for path, result in sorted(results, key=lambda each: each[1].kind == "data"):
         for name, score in [*result.scores.items(), *result.best.items()]:
             metrics.setdefault(name, Metric(name, score.title, score.best))
-            if result.kind == "data":  # halves of the data are compared with less of it, which their row says
-                continue
             first, other = made.setdefault(name, (path, score))
-            if other.protocol_id != score.protocol_id:
+            # Halves of the data are compared with less of it, which their row says.
+            field = "extractor" if result.kind == "data" else "protocol_id"
+            if getattr(other, field) != getattr(score, field):
                 raise GanzooError(
                     f"{path} was scored by protocol {score.protocol} ({score.protocol_id}) and {first} by "
                     f"{other.protocol} ({other.protocol_id}): such {score.title} values cannot stand in one table; "

@@ -15,7 +15,7 @@ from typing import Any
 
 import ganzoo
 from ganzoo.benchmark.lock import locked
-from ganzoo.benchmark.results import ENDING, Result, Score, write_result
+from ganzoo.benchmark.results import ENDING, Result, Score, read_result, write_result
 from ganzoo.benchmark.suite import Cell, Job
 from ganzoo.best import BEST
 from ganzoo.checksum import checksum
@@ -42,13 +42,27 @@ def result_file(job: Job, out: Path) -> Path:
     return out / f"{job.name}{ENDING}"
 
 
+def has_result(job: Job, out: Path) -> bool:
+    """Whether a job is done; raises GanzooError where its result is of a suite that said otherwise."""
+    file = result_file(job, out)
+    if not file.is_file():
+        return False
+    result = read_result(file)
+    asked, found = {"scoring": job.cell.scoring.options()}, {"scoring": result.scoring}
+    if result.kind == "model":
+        asked |= {"budget": str(job.cell.budget)} | _unmeasured(options(job.cell.request(job.seed or 0)))
+        found |= {"budget": result.budget} | _unmeasured(result.request)
+    _refuse_changed(file, asked, found)
+    return True
+
+
 def work(job: Job, out: Path) -> Path | None:
     """Do a job, or the rest of it, and return its result's file; None where another process is at it.
 
     Under ``torchrun`` all processes train and the first one scores.
     """
     first = os.environ.get("RANK", "0") == "0"
-    if result_file(job, out).is_file():
+    if has_result(job, out):
         return result_file(job, out)
     folder = out / "jobs" / job.name
     if not first:
@@ -145,7 +159,9 @@ def _real(job: Job, subject: str, scores: dict[str, Score]) -> Result:
 
 def _trained(job: Job, run: Path) -> bool:
     """Train to the end, going on with what is there; False if it diverged."""
-    done = run.parent / "trained"
+    done, request = run.parent / "trained", job.cell.request(job.seed or 0)
+    if (run / CHECKPOINT).is_file():
+        _refuse_changed(run, asdict(request), read_checkpoint(run)[1]["run"])
     if done.is_file():
         return done.read_text() == "finished"
     try:
@@ -153,7 +169,7 @@ def _trained(job: Job, run: Path) -> bool:
             ganzoo.train(resume=run, device=job.cell.device)
         else:
             shutil.rmtree(run, ignore_errors=True)  # killed before its first checkpoint
-            ganzoo.train(**options(job.cell.request(job.seed or 0)), device=job.cell.device, out=run)
+            ganzoo.train(**options(request), device=job.cell.device, out=run)
         outcome = "finished"
     except Diverged as error:
         print(f"diverged: {error}", flush=True)
@@ -161,6 +177,19 @@ def _trained(job: Job, run: Path) -> bool:
     if os.environ.get("RANK", "0") == "0":
         done.write_text(outcome)
     return outcome == "finished"
+
+
+def _unmeasured(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A request without its length, which a result has in the steps that it came to."""
+    return {key: value for key, value in request.items() if key not in ("steps", "minutes", "cpu_minutes")}
+
+
+def _refuse_changed(place: Path, asked: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    if changed := sorted(key for key in {*asked, *found} if asked.get(key) != found.get(key)):
+        raise GanzooError(
+            f"{place} was made when the suite said otherwise of its {', '.join(changed)}; "
+            "move it away, or give another --out"
+        )
 
 
 def options(request: Request) -> dict[str, Any]:

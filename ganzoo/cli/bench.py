@@ -88,8 +88,8 @@ def run(
         click.echo(submit_submitit(chosen, suite, folder, at_once=at_once, options=options))
     else:
         left = run_jobs(chosen, suite, folder, at_once=at_once or 1, seconds=budget, say=click.echo)
-        click.echo(f"table  ganzoo bench table {folder}" if not left else f"{left} without a result yet")
-        sys.exit(1 if left and budget is None else 0)
+        click.echo(f"table  ganzoo bench table {folder}" if not left.jobs else f"{left.jobs} without a result yet")
+        sys.exit(1 if left.failed or (left.jobs and budget is None) else 0)
 
 
 @command.command()

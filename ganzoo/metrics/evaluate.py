@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ganzoo.data.packed import PackedDataset
@@ -13,7 +14,7 @@ from ganzoo.machine import pick_device
 from ganzoo.metrics.judge import Judge, Record
 from ganzoo.metrics.look import Progress, cache_file
 from ganzoo.metrics.protocol import choose
-from ganzoo.metrics.samples import Images, of_folder, of_model, of_translations, open_model, sides
+from ganzoo.metrics.samples import Images, lent, of_folder, of_model, of_translations, open_model, sides, weights_of
 from ganzoo.metrics.superres import Pairs, has_pairs, pairs_of_files, pairs_of_pack
 from ganzoo.zoo import Model
 
@@ -49,26 +50,29 @@ def evaluate(
     """
     opened = open_model(model)
     if opened and isinstance(opened.game, SuperresGame):
-        _refuse_for_enlargers(opened, protocol=protocol, labels=labels, real_floor=real_floor)
+        _refuse(opened, "enlarges", protocol=protocol, labels=labels, real_floor=real_floor)
         return enlargements(
             opened, dataset, metrics or OF_ENLARGERS, extractor=extractor, weights=weights, n=n, split=split,
             device=device, progress=progress,
         )  # fmt: skip
+    translator = opened if opened and opened.game.directions else None
+    if translator:
+        _refuse(translator, "translates", protocol=protocol, labels=labels)
     wanted = choose(protocol, count=n).count if protocol else n
     folder = of_folder(str(model), wanted) if opened is None else None
-    translator = opened if opened and opened.game.directions else None
     if protocol is None:
         extractor = extractor or default_extractor(dataset)
         n = folder.count if folder else n
         split = split or ("test" if translator else None)
-    chosen = choose(protocol, extractor=extractor, count=n, split=split, labels=labels)
+    raw = "last" if opened and opened.facts.get("raw") else None
+    chosen = choose(protocol, extractor=extractor, count=n, split=split, labels=labels, weights=raw)
     reference = _reference(dataset, chosen.split, opened, folder)
     side = sides(translator)[1] if translator else ""
     where = pick_device(device)
     asked = metrics or ("fid",)
     judge = Judge(reference, chosen, asked, weights=weights, side=side, device=where, progress=progress)
-    images = folder or _made_by(opened.to(where) if opened else None, reference, judge, n, seed)
-    records = judge.records(images, opened)
+    with lent(opened, where) if opened else nullcontext():
+        records = judge.records(folder or _made_by(opened, reference, judge, n, seed), opened)
     return records + judge.floor() if real_floor else records
 
 
@@ -99,8 +103,9 @@ def enlargements(
     plain = judge.records(pairs.enlarged(game.beside, {"filter": "bicubic"}), subject="bicubic")
     if bicubic_alone:
         return plain
-    made = pairs.enlarged(model.to(where).translate, {"variant": model.config.name})
-    return judge.records(made, model) + plain
+    made = pairs.enlarged(model.translate, {"variant": model.config.name, "weights": weights_of(model)})
+    with lent(model, where):
+        return judge.records(made, model) + plain
 
 
 def statistics(
@@ -164,8 +169,8 @@ def _pairs(model: Model, game: SuperresGame, dataset: str | Path, split: str | N
     return pairs_of_pack(_reference(dataset, split or "test", model, None), game.scale, n)
 
 
-def _refuse_for_enlargers(model: Model, **options: object) -> None:
+def _refuse(model: Model, does: str, **options: object) -> None:
     for name, value in options.items():
         if value:
             flag = name.replace("_", "-")
-            raise GanzooError(f"{model.config.name} enlarges images, of which --{flag} says nothing; leave it out")
+            raise GanzooError(f"{model.config.name} {does} images, of which --{flag} says nothing; leave it out")

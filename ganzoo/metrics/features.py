@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -48,7 +48,7 @@ class Extractor(nn.Module):
 
     network: prepared images -> features and logits. prepare: float images in [0, 255] -> what the network takes.
     resize: how images get the network's size ``side``, in words. sha256: of its weights. official: whether these
-    are the weights its name stands for.
+    are the weights its name stands for. classes: names of what the logits are of, where they are known.
     """
 
     def __init__(
@@ -61,8 +61,10 @@ class Extractor(nn.Module):
         resize: str,
         sha256: str,
         official: bool = True,
+        classes: Sequence[str] = (),
     ):
         super().__init__()
+        self.classes = tuple(classes)
         self.name, self.prepare, self.side, self.resize = name, prepare, side, resize
         self.sha256, self.official = sha256, official
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -152,6 +154,7 @@ def mnist_classifier(weights: str | Path | None = None) -> Extractor:
         resize="antialiased bilinear to 28 x 28, gray",
         sha256=checksum(file),
         official=weights is None,
+        classes="0123456789",
     )
 
 

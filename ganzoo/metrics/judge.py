@@ -16,7 +16,7 @@ from ganzoo.data.packed import PackedDataset
 from ganzoo.machine import hardware
 from ganzoo.metrics.features import Extractor, load_extractor
 from ganzoo.metrics.look import Look, Progress, cache_file, look, remembered
-from ganzoo.metrics.protocol import Protocol
+from ganzoo.metrics.protocol import CUSTOM, Protocol
 from ganzoo.metrics.samples import Images, like, of_pack
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.seen import trained_on_features
@@ -30,7 +30,10 @@ OF_MODELS = ("ppl", "cas", "psnr", "ssim", "perceptual", "psnr-y", "ssim-y", "se
 OF_FIRST = ("kid", "prc", "class-fid")
 # What takes the extractor for a classifier.
 OF_CLASSIFIERS = ("is", "label-accuracy")
-REAL = ("real test images", "other half of the real images")
+# What needs no features of single images.
+OF_MOMENTS = ("fid", *OF_CLASSIFIERS, *OF_MODELS)
+HALF = "other half of the real images"
+REAL = ("real test images", "real train images", HALF)
 FEW = 10_000
 
 
@@ -79,22 +82,26 @@ class Judge:
         return self._compare(self.images, images, subject or ("model" if model else "folder"), model)
 
     def floor(self) -> list[Record]:
-        """What the data itself scores: its test split, if it has one, and one half of it against another."""
+        """What the data itself scores: its test split (or train, against test), and one half of it against another."""
         seed, count, reference = self.protocol.reference_seed, self.protocol.count, self.reference
         assert reference is not None
         records = []
-        if "test" in reference.info["source"]["splits"] and reference.split != "test":
-            test = like(reference, "test")
-            held_out = of_pack(test, min(count, test.count), seed=seed, side=self.side)
-            records += self._compare(self.images, held_out, "real test images")
+        held = "test" if reference.split != "test" else "train"
+        if held in reference.info["source"]["splits"]:
+            others = like(reference, held)
+            held_out = of_pack(others, min(count, others.count), seed=seed, side=self.side)
+            records += self._compare(self.images, held_out, f"real {held} images")
         half = min(self.images.count, of_pack(reference, side=self.side).count // 2)
+        if half < 2:
+            return records
         kept = of_pack(reference, half, seed=seed, side=self.side)
         other = of_pack(reference, min(count, half), seed=seed, skip=half, side=self.side)
-        return records + self._compare(kept, other, "other half of the real images")
+        return records + self._compare(kept, other, HALF)
 
     def _compare(self, real: Images, images: Images, subject: str, model: Model | None = None) -> list[Record]:
         def see_fake() -> Look:
-            kept, stage = self.protocol.compared, f"looking at the {subject}"
+            kept = 0 if self.metrics.keys() <= {*OF_MOMENTS} else self.protocol.compared
+            stage = f"looking at the {subject}"
             logits = not self.metrics.keys().isdisjoint(OF_CLASSIFIERS)
             few = self._needed(images)
             return look(few, self.extractor, kept=kept, logits=logits, stage=stage, progress=self.progress)
@@ -136,14 +143,14 @@ class Judge:
             "parts": score.parts,
             "subject": subject,
             "protocol": protocol.name,
-            "protocol_id": protocol.identity(metric=score.name, seen=eyes, real=real.facts),
+            "protocol_id": protocol.identity(metric=score.name, seen=eyes, real=real.facts, count=images.count),
             "extractor": eyes,
             "verified": eyes.get("official", True),
             "real": real.facts,
             "fake": made,
             "trained_on_extractor": trained,
             "trained_on_reference": made.get("trained_on", {}).get("fingerprint") == real.facts["fingerprint"],
-            "notes": [*images.notes, *_notes(score, images, made, real.facts, trained)],
+            "notes": [*images.notes, *_notes(score, images, made, real.facts, trained, protocol)],
             "dtype": "features float32, statistics float64",
             "device": hardware(self.device),
             "versions": _versions(),
@@ -174,8 +181,10 @@ def _made(model: Model) -> Record:
     return {"steps": model.facts.get("steps"), "trained_on": trained}
 
 
-def _notes(score: Score, images: Images, made: Record, real: Record, trained: bool) -> list[str]:
+def _notes(score: Score, images: Images, made: Record, real: Record, trained: bool, protocol: Protocol) -> list[str]:
     notes = []
+    if protocol.name != CUSTOM and images.count != protocol.count:
+        notes.append(f"{images.count:,} images where {protocol.name} takes {protocol.count:,}")
     if images.count < FEW and "fid" in score.name:
         notes.append(f"{images.count:,} images: few, which raises FID; compare only with scores of as many, or use kid")
     if trained:

@@ -17,8 +17,8 @@ def label_accuracy(case: Case) -> list[Score]:
     labels, logits, classes = case.images.labels, case.fake.logits, case.images.classes
     if labels is None:
         raise GanzooError("label-accuracy compares images with their labels, and these have none; leave it out")
-    if logits is None or logits.shape[1] != len(classes):
-        known = "none" if logits is None else logits.shape[1]
+    if logits is None or logits.shape[1] != len(classes) or case.fake.classes not in ((), classes):
+        known = "none" if logits is None else ", ".join(case.fake.classes) or logits.shape[1]
         raise GanzooError(
             f"label-accuracy needs an extractor that tells the {len(classes)} classes of the data apart; "
             f"this one knows {known}: take another with --extractor, or leave label-accuracy out"

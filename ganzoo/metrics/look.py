@@ -27,7 +27,7 @@ class Look:
     """What an extractor saw of ``count`` images.
 
     gaussian: of the features of all of them. features: (n, d) of the first, float32. logits: (count, k) of all, where
-    they were asked for. labels: (n,) of the first, where there are any.
+    they were asked for. labels: (n,) of the first, where there are any. classes: what the logits are of, if known.
     """
 
     count: int
@@ -35,6 +35,7 @@ class Look:
     features: Tensor
     logits: Tensor | None = None
     labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
 
 
 def look(
@@ -53,8 +54,7 @@ def look(
         seen, classes = extractor(batch.to(device))
         if not bool(seen.isfinite().all()):
             raise GanzooError(f"{extractor.name} sees values that are not numbers in {stage or 'these images'}")
-        if moments.count < kept:
-            features.append(seen[: kept - moments.count].cpu())
+        features.append(seen[: max(0, kept - moments.count)].cpu())
         if logits and classes is not None:
             class_logits.append(classes.cpu())
         moments.add(seen)
@@ -62,7 +62,7 @@ def look(
             progress(stage, moments.count, images.count)
     labels = None if images.labels is None else images.labels[:kept]
     all_logits = torch.cat(class_logits) if class_logits else None
-    return Look(moments.count, moments.gaussian(), torch.cat(features), all_logits, labels)
+    return Look(moments.count, moments.gaussian(), torch.cat(features), all_logits, labels, extractor.classes)
 
 
 def remembered(images: Images, extractor: Extractor, *, kept: int = 10_000, progress: Progress | None = None) -> Look:

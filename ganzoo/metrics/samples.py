@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, la
             yield rounded(images, model.config.name)
 
     facts: dict[str, Any] = {"variant": model.config.name, "count": count, "seed": seed, "labels": policy}
-    facts |= {"weights": "average" if model.config.schedule.ema else "last"}
+    facts |= {"weights": weights_of(model)}
     return Images(count, batches, numbers, tuple(model.classes), facts)
 
 
@@ -124,6 +125,7 @@ def of_translations(model: Model, dataset: PackedDataset, count: int | None = No
     targets = (lambda size: iter(known.split(size))) if dataset.kind == "pairs" else None
     facts: dict[str, Any] = {"variant": model.config.name, "count": len(chosen), "seed": seed}
     facts |= {"direction": model.config.direction, "translated": dataset.fingerprint}
+    facts |= {"labels": "none", "weights": weights_of(model)}
     return Images(len(chosen), batches, facts=facts, targets=targets)
 
 
@@ -150,12 +152,18 @@ def like(pack: PackedDataset, split: str) -> PackedDataset:
 
 
 def of_folder(path: str | Path, count: int | None = None) -> Images:
-    """The image files of a folder, zip or tar, in the order of their names; class folders are labels."""
+    """The image files of a folder, zip or tar, in the order of their names.
+
+    Class folders are labels, and their images come in an order drawn once and for all, so that the first are of all.
+    """
     files = open_files(Path(path))
     layout = find_layout(files)
     items = [item for part in layout.splits.values() for item in part]
     if count is not None and count > len(items):
         raise GanzooError(f"{path} holds {len(items):,} images, not {count:,}; make more or give a smaller -n")
+    if layout.classes:
+        order = torch.randperm(len(items), generator=random.generator(0, "images of a folder"))
+        items = [items[number] for number in order]
     items = items[:count]
     seen = survey(files, [name for name, _ in items])
     notes = tuple(_odd(path, len(files.sizes) - len(layout.names), seen.lossy, seen.lossy_format))
@@ -174,8 +182,24 @@ def of_folder(path: str | Path, count: int | None = None) -> Images:
     labels = torch.tensor(known) if len(known) == len(items) else None
     size = list(seen.size) if seen.size else None
     facts: dict[str, Any] = {"folder": str(path), "count": len(items), "resolution": size, "channels": seen.channels}
-    facts |= {"jpeg": seen.lossy} if seen.lossy else {}
+    facts |= {"labels": "folders" if labels is not None else "none"} | ({"jpeg": seen.lossy} if seen.lossy else {})
     return Images(len(items), batches, labels, layout.classes, facts, notes)
+
+
+@contextmanager
+def lent(model: Model, device: torch.device) -> Iterator[None]:
+    """A model on a device for a while; it may be somebody's."""
+    home = next(model.game.parameters()).device
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to(home)
+
+
+def weights_of(model: Model) -> str:
+    """Which of a training's weights a model has: their average or the last."""
+    return "average" if model.config.schedule.ema else "last"
 
 
 def open_model(source: str | Path | Model) -> Model | None:

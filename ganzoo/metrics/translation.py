@@ -33,7 +33,7 @@ def structural_similarity(case: Case) -> list[Score]:
 @METRICS.register("perceptual")
 def perceptual(case: Case) -> list[Score]:
     """Mean distance of translations in the eyes of EfficientNet-Lite0: like LPIPS, but with no number of theirs."""
-    features = Features(FEATURES)
+    features = Features(FEATURES).to(case.device)
 
     def measure(images: Tensor, targets: Tensor) -> Tensor:
         return perceptual_distance(features, images, targets)
@@ -48,7 +48,7 @@ def mean_score(
     if case.images.targets is None:
         raise GanzooError(f"{name} compares translations with what they should be; it takes a translator and pairs")
     pairs = zip(case.images.batches(BATCH), case.images.targets(BATCH), strict=True)
-    values = torch.cat([measure(_floats(images), _floats(targets)) for images, targets in pairs])
+    values = torch.cat([measure(*(_floats(each).to(case.device) for each in pair)).cpu() for pair in pairs])
     deviation = float(values.std()) if len(values) > 1 else None
     return Score(name, title, best, float(values.mean()), deviation, through=through)
 

@@ -54,7 +54,8 @@ def raw_model(run: str | Path) -> Model:
     model, (tensors, _) = load(run), read_checkpoint(Path(run))
     model.game.load_state_dict({name: tensors[f"game/{name}"] for name in model.game.state_dict()})
     schedule = model.config.schedule.model_copy(update={"ema": 0.0})
-    return Model(model.config.model_copy(update={"schedule": schedule}), model.game, model.card, model.facts)
+    facts = model.facts | ({"raw": True} if model.config.schedule.ema else {})
+    return Model(model.config.model_copy(update={"schedule": schedule}), model.game, model.card, facts)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

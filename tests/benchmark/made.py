@@ -54,6 +54,13 @@ def result(row: str = "dcgan", seed: int = 0, fid: float = 10.0, **changes: Any)
     return Result.model_validate(values | changes)
 
 
+def of_own(row: str, **changes: Any) -> Result:
+    """A result of a row of :func:`suite_file`'s suite with its variant's own settings."""
+    request = {"variant": row, "dataset": "mnist-10k", "preset": "cpu", "seed": 0, "steps": 2}
+    told = {"suite": "own", "request": request, "scoring": {"metrics": ["fid"]}, "budget": "2 steps"}
+    return result(row, **(told | changes))
+
+
 def data_row(fid: float) -> Result:
     """A calibration."""
     scores = {"fid": score(fid, protocol_id="of halves", fake={"count": 5000})}

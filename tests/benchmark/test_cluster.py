@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import result, suite_file
+from made import of_own, suite_file
 
 from ganzoo.benchmark.results import write_result
 
@@ -31,7 +31,7 @@ def slurm(tmp_path, monkeypatch) -> Path:
 
 def test_an_array_of_the_jobs_without_result_is_submitted(cli, slurm, tmp_path):
     suite, out = suite_file(tmp_path), tmp_path / "out"
-    write_result(result("gan"), out)
+    write_result(of_own("gan"), out)
     options = (
         "--executor",
         "slurm",

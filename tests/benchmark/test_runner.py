@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import result, suite_file
+from made import of_own, suite_file
 from PIL import Image
 from tiny import tiny, two_sided
 
@@ -19,10 +19,11 @@ from ganzoo.benchmark import runner
 from ganzoo.benchmark.formats import markdown
 from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.results import read_result, write_result
-from ganzoo.benchmark.runner import BUSY, log_file, run_jobs
+from ganzoo.benchmark.runner import BUSY, Left, log_file, run_jobs
 from ganzoo.benchmark.suite import find_job, jobs, read_suite
 from ganzoo.benchmark.tables import tables
-from ganzoo.benchmark.work import result_file, work
+from ganzoo.benchmark.work import has_result, result_file, work
+from ganzoo.errors import GanzooError
 
 
 @pytest.fixture
@@ -50,39 +51,53 @@ DONE = "(out / f'{name}.result.json').write_text('{}'); print('hello from', name
 
 def test_every_job_has_a_process_and_a_log(play, suite, tmp_path):
     left, said = play(DONE)
-    assert left == 0 and said[0].startswith("5 jobs, 0 done before, 5 to do")
+    assert left == Left(0, 0) and said[0].startswith("5 jobs, 0 done before, 5 to do")
     for job in jobs(suite):
         assert f"hello from {job.name}" in log_file(job, tmp_path / "out").read_text()
 
 
 def test_jobs_with_a_result_are_skipped(play, suite, tmp_path):
     (tmp_path / "out").mkdir()
-    write_result(result("gan"), tmp_path / "out")
+    write_result(of_own("gan"), tmp_path / "out")
     _, said = play(DONE)
     assert "1 done before, 4 to do" in said[0] and not any(line.startswith("gan-seed-0") for line in said)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"budget": "3 steps"}, "of its budget;"),
+        ({"scoring": {"metrics": ["kid"]}}, "of its scoring;"),
+        ({"request": {"variant": "gan", "dataset": "mnist-10k", "seed": 0, "steps": 2}}, "of its preset;"),
+    ],
+)
+def test_a_result_of_a_suite_that_said_otherwise_is_refused(suite, tmp_path, changes, said):
+    write_result(of_own("gan", **changes), tmp_path)
+    with pytest.raises(GanzooError, match=f"gan-seed-0.result.json was made when the suite said otherwise {said}"):
+        has_result(find_job(suite, "gan-seed-0"), tmp_path)
+
+
 def test_a_job_that_fails_leaves_the_others_alone(play, tmp_path):
     left, said = play(f"if name == 'gan-seed-0': sys.exit(7)\n{DONE}")
-    assert left == 1
+    assert left == Left(1, 1)
     (line,) = [line for line in said if "failed" in line]
     assert "gan-seed-0: failed with exit code 7" in line and "log.txt" in line
 
 
 def test_a_job_of_another_process_is_left_to_it(play):
     left, said = play(f"if name == 'gan-seed-0': sys.exit({BUSY})\n{DONE}")
-    assert left == 1 and "gan-seed-0: another process is at it" in said
+    assert left == Left(1, 0) and "gan-seed-0: another process is at it" in said
 
 
 def test_several_run_at_once(play):
     began = time.monotonic()
-    assert play(f"time.sleep(0.6); {DONE}", at_once=5)[0] == 0
+    assert play(f"time.sleep(0.6); {DONE}", at_once=5)[0] == Left(0, 0)
     assert time.monotonic() - began < 2.5
 
 
 def test_when_time_is_up_jobs_are_asked_to_stop_and_no_other_begins(play):
     left, said = play("time.sleep(60)", seconds=0.3)
-    assert left == 5
+    assert left == Left(5, 0)
     assert [line.split(":")[0] for line in said if "stopped" in line] == ["real-halves-mnist-10k-seed-0"]
 
 

@@ -122,6 +122,20 @@ def test_mixed_protocols_are_refused():
     assert "\n" not in str(error.value)
 
 
+def test_data_seen_through_another_network_are_refused():
+    other = result("real", kind="data", scores={"fid": score(0.1, extractor={"name": "timm:x"}, protocol_id="another")})
+    with pytest.raises(GanzooError, match="cannot stand in one table"):
+        tables([(Path("real.result.json"), other), (Path("gan.result.json"), result("gan"))])
+
+
+def test_a_copy_is_no_second_seed():
+    named = [(Path(f"{place}/gan-seed-0.result.json"), result("gan")) for place in "ab"]
+    with pytest.raises(GanzooError, match="both gan with seed 0; name one of them"):
+        tables(named)
+    (table,) = tables([*named[:1], *((Path(place), data_row(0.1)) for place in "ab")])
+    assert [len(row.results) for row in table.rows] == [1, 1]
+
+
 def test_each_data_set_has_its_table():
     assert [table.dataset for table in made(result(), result(dataset="cifar10-jpeg"))] == ["cifar10-jpeg", "mnist"]
 

@@ -10,9 +10,12 @@ import torch
 
 import ganzoo
 from ganzoo.config import resolve
+from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.metrics import evaluate as evaluating
-from ganzoo.metrics.protocol import choose
+from ganzoo.metrics.judge import Judge
+from ganzoo.metrics.protocol import PROTOCOLS, choose
+from ganzoo.metrics.samples import of_pack
 from ganzoo.metrics.seen import trained_on_features
 from ganzoo.sampling import save_samples
 
@@ -126,6 +129,23 @@ def test_mistakes_are_one_sentence(tiny_model, few_digits, options, reason):
     dataset = options.pop("dataset", few_digits)
     with pytest.raises(GanzooError, match=reason):
         ganzoo.evaluate(tiny_model, dataset, **({"n": 20} | FAST | options))
+
+
+def test_last_weights_are_no_average(tiny_model, few_digits):
+    config = tiny_model.config.model_copy(update={"schedule": tiny_model.config.schedule.model_copy()})
+    raw = ganzoo.Model(config, tiny_model.game, facts={"raw": True})
+    ids = [ganzoo.evaluate(each, few_digits, n=4, **FAST)[0]["protocol_id"] for each in (tiny_model, raw)]
+    assert len(set(ids)) == 2
+    with pytest.raises(GanzooError, match="says weights average where the variant has one, not last"):
+        ganzoo.evaluate(raw, "mnist-10k", protocol="gz-mnist-10k", device="cpu")
+
+
+def test_fewer_images_than_a_protocol_takes_are_another_id_and_noted(few_digits):
+    reference = open_dataset(few_digits)
+    judge = Judge(reference, PROTOCOLS["gz-mnist-10k"])
+    some, fewer = (judge.records(of_pack(reference, n), subject="some")[0] for n in (60, 40))
+    assert some["protocol_id"] != fewer["protocol_id"]
+    assert "40 images where gz-mnist-10k takes 10,000" in fewer["notes"]
 
 
 def test_who_trained_on_features_may_not_be_ranked_by_them():

@@ -33,5 +33,8 @@ def test_images_of_other_classes_than_asked_for_are_wrong(digits):
 def test_it_needs_labels_and_an_extractor_that_knows_the_classes(digits):
     with pytest.raises(GanzooError, match="these have none"):
         judge(digits).records(dataclasses.replace(of_pack(digits, 20), labels=None, classes=()))
+    letters = dataclasses.replace(of_pack(digits, 20), classes=tuple("abcdefghij"))
+    with pytest.raises(GanzooError, match="tells the 10 classes of the data apart; this one knows 0, 1, 2"):
+        judge(digits).records(letters)
     with pytest.raises(GanzooError, match="tells the 10 classes of the data apart; this one knows 1000"):
         judge(digits, "efficientnet-lite0", "random").records(of_pack(digits, 4))

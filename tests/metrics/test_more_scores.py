@@ -35,6 +35,14 @@ def test_translations_are_compared_with_their_targets(translator, tmp_path):
     assert ganzoo.evaluate(translator, pairs, ["kid"], split="train", **FAST)[0]["value"] > perfect[1]["value"]
 
 
+def test_translators_have_protocols_of_their_own_and_a_floor_of_the_side_they_make(translator, tmp_path):
+    pairs = two_sided(tmp_path / "pairs", "pairs")
+    with pytest.raises(GanzooError, match="pix2pix translates images, of which --protocol says nothing"):
+        ganzoo.evaluate(translator, pairs, protocol="gz-mnist-10k", device="cpu")
+    subjects = [each["subject"] for each in ganzoo.evaluate(translator, pairs, ["kid"], real_floor=True, **FAST)]
+    assert subjects == ["model", "real train images"]  # half of three images is too few
+
+
 def test_translations_that_are_not_numbers_are_refused(translator, tmp_path):
     translator.game.translate = lambda images, **options: images * float("nan")
     with pytest.raises(GanzooError, match="not numbers; pix2pix has diverged"):

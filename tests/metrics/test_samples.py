@@ -40,7 +40,15 @@ def test_class_folders_are_labels(pngs, noise):
     for name in ("cat", "owl"):
         pngs(noise(2), name)
     images = of_folder(pngs(noise(1), "new").parent)
-    assert images.classes == ("cat", "new", "owl") and images.labels.tolist() == [0, 0, 1, 2, 2]
+    assert images.classes == ("cat", "new", "owl") and sorted(images.labels.tolist()) == [0, 0, 1, 2, 2]
+
+
+def test_the_first_of_class_folders_are_of_all_classes(pngs, noise, tmp_path):
+    for name in ("cat", "dog", "owl"):
+        pngs(noise(12), name)
+    some, all_ = of_folder(tmp_path, 18), of_folder(tmp_path)
+    assert all_.labels.bincount().tolist() == [12, 12, 12] and some.labels.bincount().min() >= 3
+    assert torch.equal(some.labels, all_.labels[:18]) and torch.equal(all_of(some), all_of(all_)[:18])
 
 
 def test_jpegs_and_strangers_are_noted(pngs, noise):
