@@ -17,7 +17,8 @@ from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.translation import from_images
 from ganzoo.metrics.evaluate import default_extractor
 from ganzoo.metrics.protocol import PROTOCOLS
-from ganzoo.registry import GAMES, METRICS
+from ganzoo.nets.pretrained import PREFIX
+from ganzoo.registry import EXTRACTORS, GAMES, METRICS
 from ganzoo.training.plan import Request, family
 from ganzoo.variants import list_variants, read_variant, read_yaml
 from ganzoo.words import duration, plural
@@ -70,6 +71,13 @@ class Scoring(Strict):
     def _frozen(cls, name: str | None) -> str | None:
         if name is not None and name not in PROTOCOLS:
             raise UnknownName("protocol", name, PROTOCOLS)
+        return name
+
+    @field_validator("extractor")
+    @classmethod
+    def _seen(cls, name: str | None) -> str | None:
+        if name is not None and not name.startswith(PREFIX):
+            EXTRACTORS.get(name)
         return name
 
     @field_validator("metrics")

@@ -240,13 +240,19 @@ def _caption(results: Sequence[Result]) -> str:
     models = [result for result in results if result.kind == "model"]
     score = next((score for result in models for score in result.scores.values()), None)
     budgets = " or ".join(dict.fromkeys(result.budget for result in models))
-    parts = [f"Protocol {score.protocol} ({score.protocol_id}): {_how(score)}." if score else ""]
+    parts = [f"Protocol {score.protocol} ({score.protocol_id} for {score.title}): {_how(score)}." if score else ""]
     if models:
         spent = sorted(result.cpu_seconds for result in models)
         used = " to ".join(dict.fromkeys((duration(spent[0]), duration(spent[-1]))))
         where = " or ".join(dict.fromkeys(result.hardware for result in models if result.hardware))
         on = f" ({where})" if where else ""
         parts.append(f"Each training was given {budgets} and took {used} of the processor{on}.")
+    if any(result.best for result in models):
+        parts.append(
+            "Best is the checkpoint that scored best of fewer samples while training, scored as the last one is."
+        )
+    if commits := sorted({result.commit for result in models if result.commit}):
+        parts.append(f"Made by ganzoo's {'commits' if commits[1:] else 'commit'} {', '.join(commits)}.")
     return " ".join(part for part in parts if part)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -53,10 +54,16 @@ def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_js
         record_scores(model, records)
     if as_json:
         return print_json(records)
-    rows = [(r["title"], _value(r), r["subject"], r["fake"]["count"], r["protocol_id"]) for r in records]
-    print_table(("SCORE", "VALUE", "OF", "IMAGES", "PROTOCOL"), rows)
+    print_table(("SCORE", "VALUE", "OF", "IMAGES", "PROTOCOL"), [row for record in records for row in _rows(record)])
     for note in dict.fromkeys(note for record in records for note in record["notes"]):
         click.echo(f"note: {note}")
+
+
+def _rows(record: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A score and, below it, its parts."""
+    yield record["title"], _value(record), record["subject"], record["fake"]["count"], record["protocol_id"]
+    for name, value in record["parts"].items():
+        yield f"  {name}", f"{value:.5g}", "", "", ""
 
 
 def _value(record: dict[str, Any]) -> str:

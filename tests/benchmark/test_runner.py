@@ -191,7 +191,7 @@ def test_translators_are_scored_on_what_they_have_not_seen(tiny_suite, tmp_path,
     assert [job.name for job in jobs(suite)] == ["pix2pix-seed-3"]
     found = read_result(work(jobs(suite)[0], tmp_path / "out"))
     assert list(found.scores) == ["ssim", "psnr", "fid"] and found.scores["psnr"].real["split"] == "test"
-    assert markdown(tables([(tmp_path / "x", found)])).count("SSIM") == 1
+    assert markdown(tables([(tmp_path / "x", found)])).count("| SSIM") == 1
 
 
 def test_enlargers_are_scored_on_several_sets_beside_the_filter(tiny_suite, tmp_path, capsys):

@@ -83,7 +83,7 @@ def test_a_classifier_learns_from_good_images_only(digits):
 def test_generated_images_are_worth_what_they_teach(few_digits, tiny_model, monkeypatch):
     monkeypatch.setattr(accuracy, "STEPS", 5)
     record = ganzoo.evaluate(few_digits / "train", few_digits, ["cas"], **FAST)[0]
-    assert record["title"] == "CAS" and set(record["parts"]) == {"generated", "real", "both"}
+    assert record["title"] == "CAS" and set(record["parts"]) == {"generated", "real", "both", "gain"}
     assert record["value"] == record["parts"]["generated"]
     with pytest.raises(GanzooError, match="labels on both sides"):
         ganzoo.evaluate(tiny_model, few_digits, ["cas"], n=10, **FAST)
