@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ganzoo
-from ganzoo.benchmark.results import Result, read_results
+from ganzoo.benchmark.results import Expected, Result, read_results
 from ganzoo.benchmark.tables import mean
 from ganzoo.benchmark.work import scored
 from ganzoo.checksum import checksum
@@ -21,7 +21,10 @@ FEW_SEEDS = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a repetition. same_weights: whether they are the published ones bit for bit."""
+    """What came of a repetition.
+
+    same_weights: whether they are the published ones bit for bit. expected: where others' figures lie.
+    """
 
     row: str
     metric: str
@@ -31,6 +34,7 @@ class Verdict:
     high: float
     band: str
     same_weights: bool
+    expected: Expected | None = None
 
     @property
     def reproduced(self) -> bool:
@@ -41,8 +45,16 @@ class Verdict:
         weights = "the weights are the same bit for bit" if self.same_weights else "the weights differ"
         return (
             f"{self.row}: {self.metric} is {number(self.now)}, was {number(self.then)}; {said}: expected "
-            f"{number(self.low)} to {number(self.high)} ({self.band}); {weights}"
+            f"{number(self.low)} to {number(self.high)} ({self.band}); {weights}{self._beside_others}"
         )
+
+    @property
+    def _beside_others(self) -> str:
+        if self.expected is None:
+            return ""
+        low, high = self.expected.low, self.expected.high
+        where = "within" if low <= self.now <= high else "outside of"
+        return f"; {where} the literature's {number(low)} to {number(high)} ({self.expected.source})"
 
 
 def reproduce(row: str, results: str | Path, out: Path, *, device: str = "auto") -> Verdict:
@@ -66,7 +78,7 @@ def reproduce(row: str, results: str | Path, out: Path, *, device: str = "auto")
     low, high, band = _band(then.value, [each.scores[metric].value for each in seeds if metric in each.scores])
     digest = checksum(weights_file(run))
     same = digest == result.weights_sha256
-    return Verdict(result.name, then.title, then.value, now.value, low, high, band, same)
+    return Verdict(result.name, then.title, then.value, now.value, low, high, band, same, result.expected)
 
 
 def _find(row: str, results: str | Path) -> tuple[Result, list[Result]]:

@@ -32,6 +32,8 @@ OF_FIRST = ("kid", "prc", "class-fid")
 OF_CLASSIFIERS = ("is", "label-accuracy")
 # What needs no features of single images.
 OF_MOMENTS = ("fid", *OF_CLASSIFIERS, *OF_MODELS)
+# What any images can be asked.
+OF_ANY = ("fid", "is", "kid", "prc")
 HALF = "other half of the real images"
 REAL = ("real test images", "real train images", HALF)
 FEW = 10_000
@@ -112,8 +114,9 @@ class Judge:
         case = Case(self.protocol, images, self.reference, see_real, see_fake, model, self.device)
         # What only generated images can be asked.
         asked = [name for name in self.metrics if subject not in REAL or name not in OF_MODELS]
-        scores = [score for name in asked for score in self.metrics[name](case)]
-        return [self._record(score, real, images, subject, model) for score in scores]
+        # What may refuse comes before what has looked for minutes.
+        found = {name: self.metrics[name](case) for name in sorted(asked, key=OF_ANY.__contains__)}
+        return [self._record(score, real, images, subject, model) for name in asked for score in found[name]]
 
     def _drawn(self, reference: PackedDataset) -> Images:
         everything = of_pack(reference, side=self.side).count

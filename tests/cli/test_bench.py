@@ -56,7 +56,9 @@ def test_mixed_protocols_are_one_sentence(cli, tmp_path):
 
 @pytest.mark.parametrize(("now", "code"), [(10.4, 0), (14.0, 1)])
 def test_a_row_is_repeated_and_judged_by_its_seeds(now, code, cli, tmp_path, monkeypatch):
-    stored(tmp_path / "results", *(result(seed=seed, fid=fid) for seed, fid in enumerate((9.0, 10.0, 11.0))))
+    others = {"low": 10.2, "high": 12.0, "source": "Nobody 2020"}
+    made = (result(seed=seed, fid=fid, expected=others) for seed, fid in enumerate((9.0, 10.0, 11.0)))
+    stored(tmp_path / "results", *made)
     asked = {}
 
     def train(variant, **options):
@@ -70,6 +72,7 @@ def test_a_row_is_repeated_and_judged_by_its_seeds(now, code, cli, tmp_path, mon
     assert said.code == code, said.err
     assert ("NOT reproduced" in said.out) == bool(code)
     assert "expected 7 to 13 (mean ± 3 deviations of 3 seeds)" in said.out and "weights differ" in said.out
+    assert f"{'outside of' if code else 'within'} the literature's 10.2 to 12 (Nobody 2020)" in said.out
     assert (asked["variant"], asked["steps"], asked["stop_at"]) == ("dcgan", 1000, None)
 
 

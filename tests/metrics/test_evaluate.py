@@ -94,6 +94,13 @@ def test_no_more_images_are_looked_at_than_scores_need(tiny_model, few_digits, m
     assert looked_at("kid") == ([20], apart)
 
 
+def test_what_is_refused_is_refused_before_anything_is_looked_at(tiny_model, few_digits):
+    seen = []
+    with pytest.raises(GanzooError, match="takes a translator and pairs"):
+        ganzoo.evaluate(tiny_model, few_digits, ["fid", "psnr"], n=4, progress=lambda *each: seen.append(each), **FAST)
+    assert not seen
+
+
 def test_no_socket_is_opened(tiny_model, few_digits, monkeypatch):
     def refuse(*args, **options):
         raise AssertionError("a socket was opened")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch_fidelity
 from safetensors.torch import load_file, save_file
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+import ganzoo
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.metrics.features import DIGIT_WEIGHTS, Inception, load_extractor
 from ganzoo.metrics.samples import of_folder
@@ -67,6 +69,20 @@ def test_inception_is_torch_fidelitys_feature_for_feature(random_inception, nois
     assert expected.std() > 0.01
     assert torch.allclose(features, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
     assert torch.allclose(logits, expected_logits, rtol=1e-4, atol=1e-4 * float(expected_logits.std()))
+
+
+@pytest.mark.slow
+def test_fid_is_torch_fidelitys_on_the_same_images(random_inception, pngs, noise):
+    """With more images than dimensions theirs would take minutes; with fewer it is exact enough."""
+    real = torch.cat([noise(24, size=32), noise(24, size=32) // 2])
+    fake = torch.cat([noise(24, size=32, seed=1), 255 - noise(24, size=32, seed=2) // 3])
+    folders = [pngs(real, "real"), pngs(fake, "fake")]
+    theirs = torch_fidelity.calculate_metrics(
+        input1=str(folders[1]), input2=str(folders[0]), fid=True, cuda=False, cache=False, verbose=False,
+        feature_extractor="inception-v3-compat", feature_extractor_weights_path=str(random_inception),
+    )  # fmt: skip
+    ours = ganzoo.evaluate(folders[1], folders[0], extractor="inception", weights=random_inception, device="cpu")
+    assert ours[0]["value"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["mnist-classifier", "efficientnet-lite0", "timm:mobilenetv3_small_050"])
