@@ -317,10 +317,51 @@ def test_foreign_tensors_are_refused(tiny_model_dir, tmp_path):
         _refused(tmp_path / str(number), "does not fit its own configuration")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"facts": 3}'])
-def test_damaged_readable_config_is_refused(tiny_model, tmp_path, text):
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("{", "config.json"),
+        ("[]", "no mapping"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"facts":' * 100 + "0" + "}" * 100, "nested too deeply"),
+        ('{"facts": 3}', "config.json"),
+        ('{"facts": {"data": "x"}}', "'data' is 'x'"),
+        ('{"facts": {"data": {"classes": [3]}}}', "'data.classes.0' is 3"),
+        ('{"facts": {"scores": [1]}}', "'scores.0' is 1"),
+        ('{"facts": {"scores": [{"title": "FID"}]}}', "'scores.0.value' is missing"),
+        ('{"facts": {"scores": [{"title": "FID", "value": "low", "protocol": "x"}]}}', "'scores.0.value' is 'low'"),
+        ('{"facts": {"steps": "many"}}', "'steps' is 'many'"),
+        ('{"facts": {"seconds": NaN}}', "'seconds' is nan"),
+        ('{"facts": {"weights": 3}}', "'weights' is 3"),
+        ('{"facts": {"hardware": "' + "x" * 10_000 + '", "steps": "' + "y" * 10_000 + '"}}', "'steps' is 'yyy"),
+    ],
+)
+def test_damaged_readable_config_is_refused(tiny_model, tmp_path, text, expected):
     (save(tiny_model, tmp_path) / "config.json").write_text(text)
-    _refused(tmp_path, "config.json")
+    _refused(tmp_path, expected)
+
+
+def test_what_strangers_wrote_commands_no_terminal(cli, tiny_model_dir, tmp_path):
+    tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
+    save_tensors(tmp_path / "model.safetensors", tensors, _with(header, name="\x1b[2Jdcgan", title="\x9b31mDCGAN"))
+    (tmp_path / "config.json").write_text(json.dumps({"facts": {"data": {"name": "\x1b]0;cats\x07"}}}))
+    (tmp_path / "README.md").write_text("# A \x1b[31mcard\n\tof mine\n")
+    model = load(tmp_path)
+    assert (model.config.name, model.config.title) == (" [2Jdcgan", " 31mDCGAN")
+    assert model.card == "# A  [31mcard\n\tof mine\n"
+    told = cli("info", tmp_path)
+    assert told.code == 0 and "cats" in told.out and not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", told.out)
+
+
+@pytest.mark.parametrize("depth", [50, 90, 500, 100_000])
+def test_deeply_nested_headers_are_refused(tiny_model_dir, tmp_path, depth):
+    tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"config": _nested(header, depth)})
+    _refused(tmp_path, "model.safetensors")
+
+
+def _nested(header, depth):
+    return json.dumps(_with(header, classes="?")).replace('"?"', "[" * depth + "]" * depth)
 
 
 def test_missing_models_are_refused(tmp_path):
