@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from ganzoo import hub, weights
 from ganzoo.checksum import checksum
 from ganzoo.errors import GanzooError
@@ -92,14 +90,19 @@ def described(folder: Path, source: str) -> Entry:
             "licence": _licence(folder / "README.md"),
             "source": source,
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GanzooError(f"{folder} is no readable model directory ({error!r}); remove it or make it anew") from error
 
 
 def _header(folder: Path) -> dict[str, Any]:
     """What the weights' file says of itself; none of the weights is read."""
-    with safe_open(folder / weights.WEIGHTS, framework="numpy") as file:
-        return dict(parse_json(file.metadata()["config"]))
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / weights.WEIGHTS, framework="numpy") as file:
+            return dict(parse_json(file.metadata()["config"]))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def _task(config: Mapping[str, Any]) -> str:
