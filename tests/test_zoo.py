@@ -173,9 +173,18 @@ def test_impossible_requests_are_refused(tiny_model, conditional_model):
         lambda: tiny_model.sample(seeds=[]),
         lambda: conditional_model.sample(3, label=["cat", "dog"]),
         lambda: tiny_model.interpolate(1),
+        lambda: tiny_model.interpolate(2.5),
+        lambda: tiny_model.sample(1.5),
+        lambda: tiny_model.sample(2, batch_size=0.5),
+        lambda: tiny_model.sample(2, truncation=float("nan")),
+        lambda: tiny_model.sample(2, truncation=-0.1),
+        lambda: tiny_model.interpolate(2, 2, truncation=float("inf")),
+        lambda: conditional_model.sample(2, label=1.5),
+        lambda: conditional_model.sample(2, label=[0.5, 1]),
     ):
-        with pytest.raises(GanzooError):
+        with pytest.raises(GanzooError) as refusal:
             refused()
+        assert "\n" not in str(refusal.value)
 
 
 def test_truncation_moves_towards_the_typical_image(tiny_model):
@@ -367,6 +376,14 @@ def _nested(header, depth):
 def test_missing_models_are_refused(tmp_path):
     _refused(tmp_path, "holds no model")
     _refused(tmp_path / "nowhere", "unknown model or path")
+    for name in ("x" * 5000, f"{'x' * 5000}/model", "a/" * 3000, "a\0b"):
+        _refused(name, "unknown model or path")
+    _refused(f"hf-hub:org/{'x' * 5000}", "no model on the hub")
+
+
+def test_a_tilde_is_the_home(tiny_model_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(tiny_model_dir.parent))
+    assert load(f"~/{tiny_model_dir.name}").config.name == "dcgan"
 
 
 def _refused(place, expected):
