@@ -22,7 +22,7 @@ from ganzoo.writing import new_file
 BUNDLED = "bundled"
 MEND = "run: python -m ganzoo.index"
 FRONT_MATTER = re.compile(r"---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
-LICENCE = re.compile(r"^(license|license_name): *['\"]?(.*?)['\"]? *$", re.MULTILINE)
+LICENCE = re.compile(r"^(license|license_name):(.*)", re.MULTILINE)
 Entry = dict[str, Any]
 
 
@@ -119,7 +119,7 @@ def _licence(card: Path) -> str:
     """The licence that a card's front matter names; read as text, for that of a stranger may be no YAML."""
     found = FRONT_MATTER.match(card.read_text(encoding="utf-8")) if card.is_file() else None
     named = dict(LICENCE.findall(found[1])) if found else {}
-    return printable(named.get("license_name") or named.get("license") or "")
+    return printable((named.get("license_name") or named.get("license") or "").strip(" '\""))
 
 
 def _score(records: Iterable[Mapping[str, Any]]) -> Entry | None:

@@ -108,7 +108,7 @@ def load(name_or_path: str | Path) -> Model:
             | {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         )
     except RuntimeError as error:
-        reason = textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …")
+        reason = printable(textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …"))
         raise GanzooError(f"{file} does not fit its own configuration: {reason}") from error
     picture = file.parent / "samples.png"
     return Model(config, game, *_card_and_facts(file.parent), picture if picture.is_file() else None)

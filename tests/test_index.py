@@ -126,6 +126,7 @@ def test_a_foreign_cards_licence_is_read_as_text(tmp_path, tiny_model_dir):
         ("license: other\nlicense_name: 'my terms'", "my terms"),
         ("license: \x1b[31mred", " [31mred"),
         ("license: " + "[" * 100_000, "[" * 100_000),
+        (f"license: a{' ' * 100_000}b", f"a{' ' * 100_000}b"),
         ("tags: []", ""),
     ):
         (tmp_path / "tiny" / "README.md").write_text(f"---\n{line}\n---\n\n# Tiny\n")

@@ -297,7 +297,7 @@ def _with_generator(header, **options):
     return _with(header, networks=networks | {"generator": networks["generator"] | options})
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "generator.\n", "C:\\x"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "generator.\n", "C:\\x", "\x1b[2J"])
 def test_names_of_tensors_are_no_paths(tiny_model_dir, tmp_path, name):
     tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
     save_tensors(tmp_path / "model.safetensors", tensors | {name: torch.zeros(1)}, header)
@@ -376,7 +376,7 @@ def _nested(header, depth):
 def test_missing_models_are_refused(tmp_path):
     _refused(tmp_path, "holds no model")
     _refused(tmp_path / "nowhere", "unknown model or path")
-    for name in ("x" * 5000, f"{'x' * 5000}/model", "a/" * 3000, "a\0b"):
+    for name in ("x" * 5000, f"{'x' * 5000}/model", "a/" * 3000):
         _refused(name, "unknown model or path")
     _refused(f"hf-hub:org/{'x' * 5000}", "no model on the hub")
 
@@ -389,7 +389,7 @@ def test_a_tilde_is_the_home(tiny_model_dir, monkeypatch):
 def _refused(place, expected):
     with pytest.raises(GanzooError, match=expected) as refusal:
         load(place)
-    assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 500
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", str(refusal.value)) and len(str(refusal.value)) < 500
 
 
 def test_failed_save_keeps_the_older_model(tiny_model, tmp_path, monkeypatch):
