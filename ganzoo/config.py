@@ -6,6 +6,7 @@ value's origin is kept, so ``ganzoo info`` can say where each came from.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -252,10 +253,11 @@ def _validate(values: Mapping[str, Any], name: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise GanzooError(f"{name}: {_sentence(error)}") from error
+        raise GanzooError(f"{name}: {sentence(error)}") from error
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, in words."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
@@ -265,7 +267,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"'{key}' is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"'{key}' is {first['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"'{key}' is {reprlib.repr(first['input'])}: {message[0].lower()}{message[1:]}"
 
 
 def _allowed(parents: list[Any]) -> list[str]:

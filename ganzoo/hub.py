@@ -22,7 +22,9 @@ from ganzoo.weights import WEIGHTS, is_bundled
 PREFIX = "hf-hub:"
 # The weights last: where they are, the others are too.
 FILES = ("config.json", "README.md", "samples.png", WEIGHTS)
-_NAME = re.compile(r"hf-hub:(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[A-Za-z0-9][\w./-]*))?")
+_NAME = re.compile(
+    r"hf-hub:(?P<repo>[A-Za-z0-9][\w.-]{,95}/[A-Za-z0-9][\w.-]{,95})(?:@(?P<revision>[A-Za-z0-9][\w./-]{,95}))?"
+)
 _log = logging.getLogger("ganzoo")
 
 
@@ -46,7 +48,7 @@ def parse(name: str) -> Reference:
     """The reference that a name spells; raises GanzooError for what is none."""
     found = _NAME.fullmatch(name)
     if not found or ".." in name:
-        raise GanzooError(f"'{name}' is no model on the hub; write hf-hub:ORGANISATION/NAME or …/NAME@REVISION")
+        raise GanzooError(f"'{name:.200}' is no model on the hub; write hf-hub:ORGANISATION/NAME or …/NAME@REVISION")
     return Reference(found["repo"], found["revision"])
 
 

@@ -7,20 +7,22 @@ the hub that it had and those named.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ganzoo import hub, weights
 from ganzoo.checksum import checksum
 from ganzoo.errors import GanzooError
+from ganzoo.foreign import parse_json, printable
 from ganzoo.writing import new_file
 
 BUNDLED = "bundled"
 MEND = "run: python -m ganzoo.index"
+FRONT_MATTER = re.compile(r"---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
+LICENCE = re.compile(r"^(license|license_name):(.*)", re.MULTILINE)
 Entry = dict[str, Any]
 
 
@@ -28,10 +30,9 @@ def read_index() -> dict[str, Entry]:
     """What is known of each model by name: bundled ones, and those on the hub that have a name here."""
     file = weights.index_file()
     try:
-        entries = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except ValueError as error:
+        return dict(parse_json(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    except (ValueError, TypeError) as error:
         raise GanzooError(f"{file} is damaged ({error}); install ganzoo anew, or in a checkout {MEND}") from error
-    return dict(entries)
 
 
 def known_models() -> list[str]:
@@ -72,30 +73,53 @@ def write_index(more: Iterable[str] = ()) -> Path:
 
 
 def described(folder: Path, source: str) -> Entry:
-    """What a model directory's config.json and its card's front matter say."""
+    """What a model directory's config.json, or else its weights' header, and its card's front matter say."""
+    from ganzoo.facts import stored
+
     try:
-        stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config, facts, card = stored["config"], stored.get("facts") or {}, _front_matter(folder / "README.md")
+        told = stored(folder)
+        config, facts = told.get("config") or _header(folder)["config"], told["facts"]
         data, height = facts.get("data") or {}, config["resolution"]
         return {
             "variant": config["name"],
-            "task": card.get("pipeline_tag") or "",
+            "task": _task(config),
             "data": data.get("label") or data.get("name") or "",
             "resolution": f"{height}×{config.get('width') or height}×{config['image_channels']}",
             "bytes": (folder / weights.WEIGHTS).stat().st_size,
             "score": _score(facts.get("scores") or ()),
-            "licence": card.get("license_name") or card.get("license") or "",
+            "licence": _licence(folder / "README.md"),
             "source": source,
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GanzooError(f"{folder} is no readable model directory ({error!r}); remove it or make it anew") from error
 
 
-def _front_matter(card: Path) -> dict[str, Any]:
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    parts = text.split("---\n", 2)
-    found = yaml.load(parts[1], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if len(parts) == 3 else {}
-    return found if isinstance(found, dict) else {}
+def _header(folder: Path) -> dict[str, Any]:
+    """What the weights' file says of itself; none of the weights is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / weights.WEIGHTS, framework="numpy") as file:
+            return dict(parse_json(file.metadata()["config"]))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _task(config: Mapping[str, Any]) -> str:
+    """What becomes of what, in a few words."""
+    if "scale" in config["game"]:
+        return "super-resolution"
+    if config.get("direction"):
+        return "image to image"
+    given = "text" if config.get("captions") else "labels" if config.get("conditional") else "noise"
+    return f"{given} to images"
+
+
+def _licence(card: Path) -> str:
+    """The licence that a card's front matter names; read as text, for that of a stranger may be no YAML."""
+    found = FRONT_MATTER.match(card.read_text(encoding="utf-8")) if card.is_file() else None
+    named = dict(LICENCE.findall(found[1])) if found else {}
+    return printable((named.get("license_name") or named.get("license") or "").strip(" '\""))
 
 
 def _score(records: Iterable[Mapping[str, Any]]) -> Entry | None:
@@ -103,7 +127,9 @@ def _score(records: Iterable[Mapping[str, Any]]) -> Entry | None:
     first, *others = [*records] or [{}]
     if not first:
         return None
-    real = [each["value"] for each in others if each["title"] == first["title"] and "real" in each["subject"]]
+    real = [
+        each["value"] for each in others if each["title"] == first["title"] and "real" in (each.get("subject") or "")
+    ]
     kept = {key: first[key] for key in ("title", "value", "protocol")}
     return kept | {"real": real[0] if real else None}
 

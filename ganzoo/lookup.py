@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,17 +17,18 @@ def weights_file(name_or_path: str | Path) -> Path:
 
     Raises GanzooError if there are none, or if a named file is not what it should be.
     """
-    path, name = Path(name_or_path), str(name_or_path)
+    path, name = Path(os.path.expanduser(name_or_path)), str(name_or_path)
     if name.startswith(hub.PREFIX):
         return hub.fetch(name) / WEIGHTS
     for candidate in (path, path / WEIGHTS, path / "model" / WEIGHTS):
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # unlike Path's, false for a name that no file can have
             return candidate
     if name in list_models():
         return _named(name)
-    if path.exists():
+    if os.path.exists(path):
         raise GanzooError(f"{path} holds no model: expected {WEIGHTS} in it or in its model/ folder")
-    near = (str(each) for each in path.parent.glob("*") if (each / WEIGHTS).is_file() or (each / "model").is_dir())
+    beside = path.parent.glob("*") if os.path.isdir(path.parent) else ()
+    near = (str(each) for each in beside if (each / WEIGHTS).is_file() or (each / "model").is_dir())
     raise UnknownName("model or path", str(path), [*list_models(), *near])
 
 

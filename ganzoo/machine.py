@@ -6,11 +6,14 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from ganzoo.errors import GanzooError
+from ganzoo.words import plural
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -34,17 +37,20 @@ class Settings:
         return torch.autocast(torch.device(self.device).type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
-def pick_device(name: str) -> torch.device:
-    """``auto`` takes CUDA where it is; raises GanzooError for a device that is not there."""
+def pick_device(name: str | torch.device) -> torch.device:
+    """``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``auto`` takes CUDA where it is, else the CPU.
+
+    Raises GanzooError for other devices and for those that are not there.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise GanzooError(f"unknown device '{name}'; give auto, cpu or cuda") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise GanzooError(f"device '{name}' is not available on this machine; use --device cpu")
-    return device
+    found = re.fullmatch(r"(cpu|cuda|mps)(?::(\d+))?", str(name))
+    if not found:
+        raise GanzooError(f"unknown device '{name}'; give auto, cpu, cuda, cuda:1 or mps")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if int(found[2] or 0) >= there[found[1]]:
+        raise GanzooError(f"device '{name}' is not available on this machine; give auto or cpu")
+    return torch.device(found[0])
 
 
 def make_deterministic() -> None:
@@ -66,7 +72,15 @@ def hardware(device: torch.device) -> str:
     """The processor a run used, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    return f"{_processor()}, {plural(torch.get_num_threads(), 'thread')}"
+
+
+def _processor() -> str:
+    """The processor's model where the system tells it, else its kind."""
+    with contextlib.suppress(OSError):
+        if found := re.search(r"^model name\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
+            return found[1].strip()
+    return f"{platform.processor() or platform.machine()} CPU"
 
 
 def check_precision(name: str, device: torch.device) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.config import Config
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game
 from ganzoo.halving import halve
+from ganzoo.machine import pick_device
 from ganzoo.pictures import to_images
 
 if TYPE_CHECKING:
@@ -85,8 +88,8 @@ class Model:
         if n is None:
             n = 1 if captions is None or isinstance(captions, str) else len(captions)
         n = n if seeds is None else len(seeds)
-        if n < 1 or batch_size < 1:
-            raise GanzooError(f"{min(n, batch_size)} images were asked for; give a number from 1 up")
+        _require_whole(n, batch_size)
+        _require_truncation(truncation)
         conditions = self._conditions(label, captions, n)
         for start in range(0, n, batch_size):
             stop = min(start + batch_size, n)
@@ -126,6 +129,7 @@ class Model:
         style_mix: Any = getattr(self.game, "style_mix", None)
         if style_mix is None:
             raise GanzooError(f"{self.config.name} has no styles to mix; take a stylegan2 model")
+        _require_truncation(truncation)
         images: Tensor = style_mix(n, seed=seed, truncation=truncation)
         return images.float().cpu()
 
@@ -144,8 +148,10 @@ class Model:
         Latents are interpolated on the sphere they lie on where they are normal, else linearly. label, captions: one
         for all frames, or one for each; drawn for each point if left out.
         """
-        if points < 2 or frames < 1:
-            raise GanzooError("an interpolation needs at least 2 points and 1 frame between them")
+        _require_whole(points, frames)
+        if points < 2:
+            raise GanzooError("an interpolation needs at least 2 points")
+        _require_truncation(truncation)
         conditions = self._conditions(label, captions, points * frames)
         return self.game.interpolate(points, frames, seed=seed, labels=conditions, truncation=truncation).float().cpu()
 
@@ -179,15 +185,27 @@ class Model:
         raise UnknownName("label", str(label), names)
 
     def to(self, device: str | torch.device) -> Model:
-        """Move the networks; samples still arrive on the CPU."""
-        self.game.to(device)
+        """Move the networks to ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``; samples still arrive on the CPU.
+
+        Raises GanzooError for a device that is not there.
+        """
+        self.game.to(pick_device(device))
         return self
+
+    def compile(self, **options: Any) -> Model:
+        """Compile the networks, options as for ``torch.compile``: many samples get faster, the first ones wait."""
+        for network in self._networks():
+            network.compile(**options)
+        return self
+
+    @property
+    def _torchdynamo_orig_callable(self) -> Any:  # what torch.compile looks for first
+        raise GanzooError("torch.compile takes functions and modules; call model.compile() instead")
 
     def half(self) -> Model:
         """Halve the memory that weights take: float16 inside; samples still arrive as float32."""
-        for name, network in self.game.named_children():
-            if name in self.config.networks:
-                halve(network)
+        for network in self._networks():
+            halve(network)
         return self
 
     def __rich__(self) -> Any:
@@ -204,6 +222,9 @@ class Model:
         kind = f"{len(self.classes)} classes" if self.classes else "texts" if self.reads else "unconditional"
         size = "×".join(map(str, (*self.config.size, self.config.image_channels)))
         return f"Model({self.config.name}, {size}, {kind})"
+
+    def _networks(self) -> list[nn.Module]:
+        return [network for name, network in self.game.named_children() if name in self.config.networks]
 
     def _conditions(
         self, label: str | int | Sequence[str | int] | None, captions: str | Sequence[str] | None, n: int
@@ -223,7 +244,18 @@ class Model:
     def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:
         if label is None:
             return None
-        each = [label] * n if isinstance(label, str | int) else list(label)
+        each = list(label) if isinstance(label, Iterable) and not isinstance(label, str) else [label] * n
         if len(each) != n:
             raise GanzooError(f"{len(each)} labels were given for {n} images; give one, or one for each image")
         return torch.tensor([self.class_number(item) for item in each])
+
+
+def _require_whole(*numbers: int) -> None:
+    for number in numbers:
+        if not isinstance(number, Integral) or number < 1:
+            raise GanzooError(f"{number} images were asked for; give a whole number from 1 up")
+
+
+def _require_truncation(truncation: float) -> None:
+    if not 0 <= truncation < math.inf:
+        raise GanzooError(f"truncation is {truncation}; give a number from 0 up, 1 for all the variety there is")

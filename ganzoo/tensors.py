@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
+from ganzoo.foreign import parse_json
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
@@ -56,13 +57,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             if "config" not in metadata:
                 raise GanzooError(f"{path} was not written by ganzoo: its header has no 'config'")
-            header = json.loads(metadata["config"])
+            header = parse_json(metadata["config"])
             if not isinstance(header, dict):
                 raise GanzooError(f"{path} was not written by ganzoo: its header holds no mapping")
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except FileNotFoundError as error:
         raise GanzooError(f"{path} does not exist") from error
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise GanzooError(
             f"{path} is not a safetensors file ganzoo can read ({error}); pickled checkpoints are not loaded"
         ) from error

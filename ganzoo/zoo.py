@@ -14,6 +14,8 @@ from ganzoo import __version__
 from ganzoo.bounds import AtMost
 from ganzoo.config import Config, resolve
 from ganzoo.errors import GanzooError
+from ganzoo.facts import stored
+from ganzoo.foreign import printable
 from ganzoo.games.base import Game, create_game
 from ganzoo.lookup import weights_file
 from ganzoo.model import Model
@@ -106,7 +108,7 @@ def load(name_or_path: str | Path) -> Model:
             | {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         )
     except RuntimeError as error:
-        reason = textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …")
+        reason = printable(textwrap.shorten(str(error).partition(":")[2], 160, placeholder=" …"))
         raise GanzooError(f"{file} does not fit its own configuration: {reason}") from error
     picture = file.parent / "samples.png"
     return Model(config, game, *_card_and_facts(file.parent), picture if picture.is_file() else None)
@@ -129,11 +131,11 @@ def _header(model: Model) -> dict[str, Any]:
 
 
 def _card_and_facts(folder: Path) -> tuple[str, dict[str, Any]]:
-    card, readable = folder / "README.md", folder / "config.json"
+    card = folder / "README.md"
     try:
-        stored = json.loads(readable.read_text(encoding="utf-8")) if readable.is_file() else {}
-        return card.read_text(encoding="utf-8") if card.is_file() else "", dict(stored.get("facts") or {})
-    except (ValueError, TypeError, AttributeError) as error:
+        return printable(card.read_text(encoding="utf-8")) if card.is_file() else "", stored(folder)["facts"]
+    except ValueError as error:
         raise GanzooError(
-            f"{readable} or {card.name} beside it is damaged ({error}); delete it, the weights do not need it"
+            f"{folder / 'config.json'} or {card.name} beside it is damaged ({error}); "
+            "delete it, the weights do not need it"
         ) from error

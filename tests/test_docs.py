@@ -3,8 +3,11 @@
 import click
 import numpy as np
 import pytest
+from hub_server import running
+from huggingface_hub import constants
 from pages import MARKS, PAGES, SHELLS, Block, Reader, blocks, parsed, strangers_apart
 from PIL import Image
+from tiny import two_sided
 
 from ganzoo.config import parse_overrides, resolve
 from ganzoo.variants import is_variant_file
@@ -22,15 +25,26 @@ def packs(tmp_path_factory):
     return tmp_path_factory.mktemp("packs")
 
 
+@pytest.fixture(scope="module")
+def hub(tiny_model_dir):
+    """A model hub on this machine, with a model."""
+    with running() as hub:
+        hub.put("me/dcgan-cats", tiny_model_dir)
+        yield hub
+
+
 @pytest.fixture
-def reader(tmp_path, packs, cli, monkeypatch):
-    """Somebody with a home that has photos in it; without reports, which take longer than what is shown."""
+def reader(tmp_path, packs, hub, cli, monkeypatch):
+    """Somebody with a home that has photos and pairs in it; without reports, which take longer than what is shown."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for i in range(6):
         pixels = np.random.default_rng(i).integers(0, 256, (40, 36, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
+    two_sided(tmp_path / "pairs", "pairs", train=(3, 3))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True, raising=False)
     monkeypatch.setenv("GANZOO_HOME", str(packs))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

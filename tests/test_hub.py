@@ -184,6 +184,13 @@ def test_what_was_fetched_is_listed(hub, cli):
     assert cli("info", GOOD).code == 0
 
 
+def test_a_model_without_card_is_listed_among_the_others(hub, cli):
+    hub.repos["org/bare"] = {WEIGHTS: hub.repos["org/good"][WEIGHTS]}
+    load(GOOD), load("hf-hub:org/bare")
+    rows = {row["name"]: row for row in json.loads(cli("list", "hf-hub:*", "--kind", "models", "--json").out)}
+    assert rows.keys() == {GOOD, "hf-hub:org/bare"} and rows["hf-hub:org/bare"]["resolution"] == "16×16×1"
+
+
 @pytest.mark.skipif(OLD, reason="the older client asks the real hub, whatever HF_ENDPOINT says")
 @pytest.mark.parametrize("private", [False, True])
 def test_what_is_pushed_is_what_is_loaded(hub, cli, tiny_model_dir, tiny_model, private):

@@ -11,7 +11,7 @@ import ganzoo
 from ganzoo import weights
 from ganzoo.errors import GanzooError
 from ganzoo.export import export_model, record_scores
-from ganzoo.index import read_index, write_index
+from ganzoo.index import described, read_index, write_index
 
 SCORE = {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "subject": "model", "protocol_id": "abc"}
 
@@ -33,7 +33,7 @@ def test_a_model_made_where_bundled_ones_lie_is_in_the_index(cli, tiny):
     record_scores("tiny", [SCORE, SCORE | {"value": 0.5, "subject": "real test images"}])
     entry = read_index()["tiny"]
     assert entry["score"] == {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "real": 0.5}
-    assert entry["task"] == "unconditional-image-generation" and entry["resolution"] == "16×16×1"
+    assert entry["task"] == "noise to images" and entry["resolution"] == "16×16×1"
     assert ganzoo.list_models() == ["tiny"] and 'ganzoo.load("tiny")' in ganzoo.load("tiny").card
     (row,) = json.loads(cli("list", "--kind", "models", "--json").out)
     assert row["score"] == "FID[x] 4.25 (gz-x)" and row["weights"] == "bundled" and row["size"].endswith(" MB")
@@ -87,7 +87,63 @@ def test_a_damaged_index_says_what_to_do(cli, tiny):
     assert "run: python -m ganzoo.index" in cli("sample", "tiny").sentence()
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"config": 3}', '{"config": {"name": "x", "resolution": 1}}', "\x00"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"x": ' * 100_000, "[3]", "3"])
+def test_an_index_that_is_none_is_one_sentence(cli, tiny, text):
+    weights.index_file().write_text(text)
+    assert "index.json is damaged" in cli("list", "--kind", "models").sentence()
+
+
+@pytest.mark.parametrize("text", [None, "{}"])
+def test_a_model_without_its_readable_configuration_is_listed_by_its_weights(cli, shipped, tiny_model_dir, text):
+    shutil.copytree(tiny_model_dir, shipped / "tiny")
+    (shipped / "tiny" / "config.json").unlink()
+    if text:
+        (shipped / "tiny" / "config.json").write_text(text)
+    (row,) = json.loads(cli("list", "--kind", "models", "--json").out)
+    assert row["task"] == "noise to images" and row["resolution"] == "16×16×1" and row["score"] == ""
+
+
+@pytest.mark.parametrize(
+    "variant, changes, task",
+    [
+        ("cgan", {"classes": ["a"]}, "labels to images"),
+        ("stackgan", {"captions": ["a red seven"]}, "text to images"),
+        ("pix2pix", {}, "image to image"),
+        ("srgan", {}, "super-resolution"),
+    ],
+)
+def test_a_task_is_in_words(tmp_path, variant, changes, task):
+    config = ganzoo.resolve(variant, overrides=changes).config.model_dump(mode="json")
+    (tmp_path / "config.json").write_text(json.dumps({"config": config}))
+    (tmp_path / weights.WEIGHTS).touch()
+    assert described(tmp_path, "bundled")["task"] == task
+
+
+def test_a_foreign_cards_licence_is_read_as_text(tmp_path, tiny_model_dir):
+    shutil.copytree(tiny_model_dir, tmp_path / "tiny")
+    for line, licence in (
+        ("license: mit", "mit"),
+        ("license: other\nlicense_name: 'my terms'", "my terms"),
+        ("license: \x1b[31mred", " [31mred"),
+        ("license: " + "[" * 100_000, "[" * 100_000),
+        (f"license: a{' ' * 100_000}b", f"a{' ' * 100_000}b"),
+        ("tags: []", ""),
+    ):
+        (tmp_path / "tiny" / "README.md").write_text(f"---\n{line}\n---\n\n# Tiny\n")
+        assert described(tmp_path / "tiny", "bundled")["licence"] == licence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "[" * 100_000,
+        '{"facts": {"data": "x"}}',
+        '{"config": 3}',
+        '{"config": {"name": "x", "resolution": 1}}',
+        "\x00",
+    ],
+)
 def test_a_model_that_does_not_describe_itself_is_refused(cli, shipped, tiny_model_dir, text):
     shutil.copytree(tiny_model_dir, shipped / "tiny")
     (shipped / "tiny" / "config.json").write_text(text)

@@ -13,6 +13,7 @@ from small import small_model
 from tiny import configure, made
 
 import ganzoo
+from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.zoo import Model, load, save
 
@@ -42,14 +43,27 @@ def test_half_precision_gives_float_images_again(tiny_model, conditional_model):
 def test_a_compiled_generator_makes_the_same_images(request, fixture):
     model = request.getfixturevalue(fixture)
     plain = model.sample(4, seed=1)
-    model.game.generator.compile(backend="eager")
+    assert model.compile(backend="eager") is model
+    assert model.game.generator._compiled_call_impl is not None
     assert torch.allclose(model.sample(4, seed=1), plain, atol=1e-5)
+
+
+def test_torchs_own_compile_says_what_to_call_instead(tiny_model):
+    with pytest.raises(GanzooError, match=r"call model.compile\(\) instead"):
+        torch.compile(tiny_model)
+
+
+@pytest.mark.parametrize("device", ["quantum", "meta", "cuda:99", torch.device("meta")])
+def test_a_model_stays_where_it_is_if_there_is_no_such_device(tiny_model, device):
+    with pytest.raises(GanzooError, match=r"unknown device|not available"):
+        tiny_model.to(device)
+    assert tiny_model.to("cpu").sample(1).isfinite().all()
 
 
 @pytest.mark.slow
 def test_a_really_compiled_generator_makes_the_same_images(tiny_model):
     plain = tiny_model.sample(4, seed=1)
-    tiny_model.game.generator.compile()
+    tiny_model.compile()
     assert torch.allclose(tiny_model.sample(4, seed=1), plain, atol=1e-5)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo.variants import list_variants
+from ganzoo.weights import bundled_models
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="needs a checkout")
@@ -90,11 +91,16 @@ def test_wheel_works_away_from_the_checkout(built, tmp_path):
         "from ganzoo.data.prepare import open_dataset\n"
         "game = ganzoo.create('dcgan', resolution=32, networks__generator__channels=8)\n"
         "data = open_dataset('mnist-10k', resolution=32)\n"
-        "print(json.dumps([ganzoo.__file__, ganzoo.list_variants(), list(game.sample(1).shape), len(data)]))\n"
+        "from ganzoo.weights import bundled_models\n"
+        "models = {name: ganzoo.load(name).config.name for name in bundled_models()}\n"
+        "models['cgan-mnist sampled'] = list(ganzoo.load('cgan-mnist').sample(2, label=7).shape)\n"
+        "print(json.dumps([ganzoo.__file__, ganzoo.list_variants(), list(game.sample(1).shape), len(data), models]))\n"
     )
     out = _run(site, tmp_path, "-c", script)
-    place, variants, shape, count = json.loads(out)
+    place, variants, shape, count, models = json.loads(out)
     assert Path(place).is_relative_to(site) and variants == list_variants()
+    assert models.keys() == {*bundled_models(), "cgan-mnist sampled"} and models["cgan-mnist"] == "cgan"
+    assert models["cgan-mnist sampled"] == [2, 1, 28, 28]
     assert shape == [1, 3, 32, 32] and count == 10_000
     assert "wgan-gp" in _run(site, tmp_path, "-m", "ganzoo", "list")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -30,6 +31,16 @@ def test_a_port_that_is_taken_is_named(cli, tiny_model_dir):
 def test_without_gradio_its_extra_is_named(cli, monkeypatch, tiny_model_dir):
     monkeypatch.setattr("ganzoo.serving.find_spec", lambda name: None)
     assert "pip install 'torch-ganzoo[explore]'" in cli("explore", tiny_model_dir).sentence()
+
+
+def test_a_class_may_be_called_any():
+    pytest.importorskip("gradio")
+    from ganzoo.report.explore import _conditions, _wish
+
+    control = _conditions(SimpleNamespace(labels=["any", "cat"], captions=[]))["label"]
+    assert control.choices == [("any class", ""), ("any", "any"), ("cat", "cat")] and control.value == ""
+    asked = [_wish(0, 1, [("label", value)]).label for _, value in control.choices]
+    assert asked == [None, "any", "cat"]
 
 
 def test_nothing_to_explore_is_said(cli, monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def test_a_page_shows_weights_turns_and_presets(website):
     assert r"10 \cdot \mathbb{E}_{\hat{x}}" in text and "the discriminator moves 5 times" in text
     assert "| `schedule.steps` | `100000` | `3000` | variant wgan-gp |" in text
     assert "1.2 M" in text and "mimicry" in text
+
+
+def test_a_page_shows_what_benchmarks_made_of_its_variant_only(website, monkeypatch, tmp_path):
+    pages = website("variant_pages")
+    for row, variant in {"deep-seed-0": "wgan", "wgan-gp-seed-0": "wgan-gp", "deep-seed-1": "wgan"}.items():
+        place = tmp_path / "results" / "digits"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{row}.png").touch()
+        (place / f"{row}.result.json").write_text(json.dumps({"variant": variant, "suite": "digits"}))
+    (place / "other-seed-0.png").touch()
+    monkeypatch.setattr(pages, "RESULTS", tmp_path / "results")
+    shown = "".join(pages._shown("wgan"))
+    assert shown.count("digits-") == 1 and 'src="../variants/digits-deep-seed-0.png"' in shown
+    assert "<code>deep</code> of the suite <code>digits</code>" in shown
+    assert pages.pictures()["variants/digits-deep-seed-0.png"] == place / "deep-seed-0.png"
 
 
 def test_formulas_belong_to_names_that_there_are(website):

@@ -173,9 +173,18 @@ def test_impossible_requests_are_refused(tiny_model, conditional_model):
         lambda: tiny_model.sample(seeds=[]),
         lambda: conditional_model.sample(3, label=["cat", "dog"]),
         lambda: tiny_model.interpolate(1),
+        lambda: tiny_model.interpolate(2.5),
+        lambda: tiny_model.sample(1.5),
+        lambda: tiny_model.sample(2, batch_size=0.5),
+        lambda: tiny_model.sample(2, truncation=float("nan")),
+        lambda: tiny_model.sample(2, truncation=-0.1),
+        lambda: tiny_model.interpolate(2, 2, truncation=float("inf")),
+        lambda: conditional_model.sample(2, label=1.5),
+        lambda: conditional_model.sample(2, label=[0.5, 1]),
     ):
-        with pytest.raises(GanzooError):
+        with pytest.raises(GanzooError) as refusal:
             refused()
+        assert "\n" not in str(refusal.value)
 
 
 def test_truncation_moves_towards_the_typical_image(tiny_model):
@@ -288,7 +297,7 @@ def _with_generator(header, **options):
     return _with(header, networks=networks | {"generator": networks["generator"] | options})
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "generator.\n", "C:\\x"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "generator.\n", "C:\\x", "\x1b[2J"])
 def test_names_of_tensors_are_no_paths(tiny_model_dir, tmp_path, name):
     tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
     save_tensors(tmp_path / "model.safetensors", tensors | {name: torch.zeros(1)}, header)
@@ -317,21 +326,70 @@ def test_foreign_tensors_are_refused(tiny_model_dir, tmp_path):
         _refused(tmp_path / str(number), "does not fit its own configuration")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"facts": 3}'])
-def test_damaged_readable_config_is_refused(tiny_model, tmp_path, text):
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("{", "config.json"),
+        ("[]", "no mapping"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"facts":' * 100 + "0" + "}" * 100, "nested too deeply"),
+        ('{"facts": 3}', "config.json"),
+        ('{"facts": {"data": "x"}}', "'data' is 'x'"),
+        ('{"facts": {"data": {"classes": [3]}}}', "'data.classes.0' is 3"),
+        ('{"facts": {"scores": [1]}}', "'scores.0' is 1"),
+        ('{"facts": {"scores": [{"title": "FID"}]}}', "'scores.0.value' is missing"),
+        ('{"facts": {"scores": [{"title": "FID", "value": "low", "protocol": "x"}]}}', "'scores.0.value' is 'low'"),
+        ('{"facts": {"steps": "many"}}', "'steps' is 'many'"),
+        ('{"facts": {"seconds": NaN}}', "'seconds' is nan"),
+        ('{"facts": {"weights": 3}}', "'weights' is 3"),
+        ('{"facts": {"hardware": "' + "x" * 10_000 + '", "steps": "' + "y" * 10_000 + '"}}', "'steps' is 'yyy"),
+    ],
+)
+def test_damaged_readable_config_is_refused(tiny_model, tmp_path, text, expected):
     (save(tiny_model, tmp_path) / "config.json").write_text(text)
-    _refused(tmp_path, "config.json")
+    _refused(tmp_path, expected)
+
+
+def test_what_strangers_wrote_commands_no_terminal(cli, tiny_model_dir, tmp_path):
+    tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
+    save_tensors(tmp_path / "model.safetensors", tensors, _with(header, name="\x1b[2Jdcgan", title="\x9b31mDCGAN"))
+    (tmp_path / "config.json").write_text(json.dumps({"facts": {"data": {"name": "\x1b]0;cats\x07"}}}))
+    (tmp_path / "README.md").write_text("# A \x1b[31mcard\n\tof mine\n")
+    model = load(tmp_path)
+    assert (model.config.name, model.config.title) == (" [2Jdcgan", " 31mDCGAN")
+    assert model.card == "# A  [31mcard\n\tof mine\n"
+    told = cli("info", tmp_path)
+    assert told.code == 0 and "cats" in told.out and not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", told.out)
+
+
+@pytest.mark.parametrize("depth", [50, 90, 500, 100_000])
+def test_deeply_nested_headers_are_refused(tiny_model_dir, tmp_path, depth):
+    tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"config": _nested(header, depth)})
+    _refused(tmp_path, "model.safetensors")
+
+
+def _nested(header, depth):
+    return json.dumps(_with(header, classes="?")).replace('"?"', "[" * depth + "]" * depth)
 
 
 def test_missing_models_are_refused(tmp_path):
     _refused(tmp_path, "holds no model")
     _refused(tmp_path / "nowhere", "unknown model or path")
+    for name in ("x" * 5000, f"{'x' * 5000}/model", "a/" * 3000):
+        _refused(name, "unknown model or path")
+    _refused(f"hf-hub:org/{'x' * 5000}", "no model on the hub")
+
+
+def test_a_tilde_is_the_home(tiny_model_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(tiny_model_dir.parent))
+    assert load(f"~/{tiny_model_dir.name}").config.name == "dcgan"
 
 
 def _refused(place, expected):
     with pytest.raises(GanzooError, match=expected) as refusal:
         load(place)
-    assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 500
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", str(refusal.value)) and len(str(refusal.value)) < 500
 
 
 def test_failed_save_keeps_the_older_model(tiny_model, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages and the pictures they show."""
     for path, text in (item for section in SECTIONS.values() for item in section.items()):
         files.append(File.generated(config, path, content=text))
-    for path, picture in model_pages.pictures().items():
+    for path, picture in (model_pages.pictures() | variant_pages.pictures()).items():
         files.append(File.generated(config, path, abs_src_path=str(picture)))
     return files
 

@@ -25,6 +25,7 @@ from ganzoo.weights import bundled_models
 
 DOCS = Path(__file__).parents[1]
 RESULTS = DOCS.parent / "benchmarks" / "results"
+SEED = "-seed-0"
 DATA = {"classes": [str(i) for i in range(10)], "image_channels": 3}
 # Weights that are not needed to count parameters, and slow to make or not at hand.
 WITHOUT = {"feature_weights": "random", "spectral_norm": False}
@@ -99,15 +100,31 @@ def _head(name: str, config: Config) -> str:
 
 
 def _shown(name: str) -> Iterator[str]:
-    """Pictures of what the variant made, the bundled models' first."""
+    """Pictures of what the variant made, the bundled models' first, those of benchmarks last."""
     made = [model for model, folder in bundled_models().items() if _variant_of(folder) == name]
     figures = [_figure(f"../models/{model}.png", f'<a href="../models/{model}.html">{model}</a>') for model in made]
     for file in sorted((DOCS / "images").glob(f"{name}-*.png")):
         if _belongs(file.stem, name):
             data = file.stem.removeprefix(f"{name}-")
             figures.append(_figure(f"../images/{file.name}", f"trained on <code>{data}</code>"))
+    for path, file in pictures().items():
+        result = _result_of(file)
+        if result["variant"] == name:
+            caption = f"<code>{file.stem.removesuffix(SEED)}</code> of the suite <code>{result['suite']}</code>"
+            figures.append(_figure(f"../{path}", caption))
     if figures:
         yield f'<div class="gallery">{"".join(figures)}</div>'
+
+
+def pictures() -> dict[str, Path]:
+    """What rows of benchmarks made, the first seed of each, by their paths."""
+    files = [file for file in sorted(RESULTS.glob(f"*/*{SEED}.png")) if file.with_suffix(ENDING).is_file()]
+    return {f"variants/{file.parent.name}-{file.name}": file for file in files}
+
+
+def _result_of(picture: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(picture.with_suffix(ENDING).read_text(encoding="utf-8"))
+    return result
 
 
 def _belongs(stem: str, name: str) -> bool:

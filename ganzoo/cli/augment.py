@@ -12,7 +12,7 @@ import click
 @click.option("--label", "labels", multiple=True, metavar="NAME", help="Only this class; may be repeated.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
 @click.option("--truncation", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more typical.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 def command(
     model: str, out: str, per_class: int, labels: tuple[str, ...], seed: int, truncation: float, device: str
 ) -> None:

@@ -148,7 +148,7 @@ def table(results: tuple[str, ...], form: str, out: str | None) -> None:
 @click.argument("row")
 @click.option("--results", default="benchmarks/results", show_default=True, metavar="DIR", help="Where the row is.")
 @click.option("--out", metavar="DIR", help="The new run's folder; runs/reproduce-<row> if left out.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 def reproduce(row: str, results: str, out: str | None, device: str) -> None:
     """Train and score ROW again, and say whether it lands within what its seeds make expect.
 

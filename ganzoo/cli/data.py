@@ -158,7 +158,7 @@ def info(name: str, as_json: bool) -> None:
 @click.option("--protocol", metavar="NAME", help="A frozen way to score, which says what to compare with.")
 @click.option("--split", help="Of the data set: train if left out.")
 @click.option("--resolution", type=click.IntRange(1), help="Of the images to be scored; default: the data's own.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @as_json
 def stats(name: str, as_json: bool, **options: Any) -> None:
     """Make the statistics that scores compare with ahead of time; `ganzoo eval` finds them.

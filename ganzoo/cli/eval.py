@@ -28,7 +28,7 @@ from ganzoo.cli._output import print_json, print_table, progress_shown
 @click.option("--raw", is_flag=True, help="Score a run's last weights instead of their average.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same images.")
 @click.option("--real-floor", is_flag=True, help="Also score the data's own test split and one half of it.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--card", is_flag=True, help="Also write the scores into MODEL's card and config.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole records as JSON.")
 def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_json: bool, **options: Any) -> None:

@@ -9,7 +9,7 @@ import click
 @click.argument("model", required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True, help="0: any free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 def command(model: str | None, port: int, browser: bool, device: str) -> None:
     """Play with MODEL on a page in the browser: seeds, labels, latents, walks, images to translate.
 

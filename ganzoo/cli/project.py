@@ -15,7 +15,7 @@ import click
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed finds the same latent.")
 @click.option("--features", metavar="NAME", help="efficientnet-lite0 (if installed), timm:<model> or none.")
 @click.option("--fit", type=click.Choice(["crop", "pad", "stretch"]), default="crop", help="How images become square.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 def command(
     model: str,
     images: tuple[str, ...],

@@ -21,7 +21,7 @@ import click
 @click.option(
     "--latent", "latents", multiple=True, metavar="FILE", help="Its image; `ganzoo project` writes such files."
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 def command(
     model: str,
     n: int | None,

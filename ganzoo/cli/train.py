@@ -18,7 +18,7 @@ import click
 @click.option("--batch-size", type=click.IntRange(1), help="Images in a global batch.")
 @click.option("--resolution", type=click.IntRange(1), help="Image side in pixels.")
 @click.option("--width", type=click.IntRange(1), help="Between images: their width, where --resolution is the height.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="fp32 if left out.")
 @click.option("--compile", is_flag=True, help="torch.compile the networks' forward passes.")
 @click.option("--seed", type=int, help="0 if left out.")

@@ -14,7 +14,7 @@ import click
 @click.option("--seed", type=int, default=0, show_default=True, help="Other details, where the generator has noise.")
 @click.option("--resolution", type=click.IntRange(1), help="Square size; default: each image's own, if the model can.")
 @click.option("--fit", type=click.Choice(["crop", "pad", "stretch"]), default="crop", help="How others become square.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 def command(
     model: str,
     images: tuple[str, ...],

@@ -21,7 +21,7 @@ from ganzoo.report.template import render
 STYLE = Path(__file__).with_name("explore.css")
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Helvetica Neue", "Arial", "sans-serif")
 COUNTS = (1, 4, 9, 16, 25, 36, 64)
-ANY = "any"
+ANY = ("any class", "")
 FEW = 12
 STOPS = 9
 """Pictures of the way from one seed to another."""
@@ -170,7 +170,7 @@ def _conditions(explorer: Explorer) -> dict[str, Any]:
     """What may be said of labels and texts."""
     if explorer.labels:
         kind = gr.Radio if len(explorer.labels) <= FEW else gr.Dropdown
-        return {"label": kind([ANY, *explorer.labels], value=ANY, label="Label")}
+        return {"label": kind([ANY, *explorer.labels], value="", label="Label")}
     if explorer.captions:
         text = gr.Textbox(explorer.captions[0], label="Text", lines=2)
         gr.Examples([[caption] for caption in explorer.captions], text, label="For example")
@@ -179,7 +179,7 @@ def _conditions(explorer: Explorer) -> dict[str, Any]:
 
 
 def _wish(seed: float, truncation: float, given: Iterable[tuple[str, str]], **more: Any) -> Wish:
-    conditions: dict[str, Any] = {name: None if value in (ANY, "") else value for name, value in given}
+    conditions: dict[str, Any] = {name: value or None for name, value in given}
     return Wish(int(seed or 0), truncation=truncation, **conditions, **more)
 
 

@@ -22,7 +22,7 @@ from torch import nn
 
 from ganzoo.config import Schedule
 from ganzoo.errors import GanzooError
-from ganzoo.machine import check_precision, pick_device
+from ganzoo.machine import check_precision, hardware, pick_device
 from ganzoo.training.ema import EMA
 from ganzoo.training.optim import lr_factor
 from ganzoo.training.trainer import Hook
@@ -287,12 +287,28 @@ def test_fp16_needs_cuda():
 
 
 def test_devices_that_are_not_there_are_refused():
-    with pytest.raises(GanzooError, match="unknown device 'gpu7'"):
-        pick_device("gpu7")
+    for name in ("gpu7", "meta", "quantum", "cuda:x", "xpu", ""):
+        with pytest.raises(GanzooError, match=f"unknown device '{name}'; give auto, cpu, cuda"):
+            pick_device(name)
+    for name in ("cuda:99", "cpu:1", "mps:9"):
+        with pytest.raises(GanzooError, match=f"device '{name}' is not available on this machine"):
+            pick_device(name)
     if not torch.cuda.is_available():
-        assert pick_device("auto") == torch.device("cpu")
-        with pytest.raises(GanzooError, match="--device cpu"):
+        assert pick_device("auto") == pick_device(torch.device("cpu")) == torch.device("cpu")
+        with pytest.raises(GanzooError, match="give auto or cpu"):
             pick_device("cuda")
+
+
+def test_hardware_is_the_processors_model_where_the_system_tells_it(monkeypatch):
+    count = torch.get_num_threads()
+    for text, name in (
+        ("model name\t: Fast 9000\nmodel name\t: other\n", "Fast 9000, "),
+        ("CPU part: 1\n", "arm64 CPU, "),
+    ):
+        monkeypatch.setattr("ganzoo.machine.Path.read_text", lambda self, text=text: text)
+        monkeypatch.setattr("platform.processor", lambda: "")
+        monkeypatch.setattr("platform.machine", lambda: "arm64")
+        assert hardware(torch.device("cpu")) == f"{name}{count} thread{'' if count == 1 else 's'}"
 
 
 def test_images_and_networks_are_channels_last():
