@@ -198,10 +198,6 @@ class Model:
             network.compile(**options)
         return self
 
-    @property
-    def _torchdynamo_orig_callable(self) -> Any:  # what torch.compile looks for first
-        raise GanzooError("torch.compile takes functions and modules; call model.compile() instead")
-
     def half(self) -> Model:
         """Halve the memory that weights take: float16 inside; samples still arrive as float32."""
         for network in self._networks():

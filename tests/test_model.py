@@ -48,11 +48,6 @@ def test_a_compiled_generator_makes_the_same_images(request, fixture):
     assert torch.allclose(model.sample(4, seed=1), plain, atol=1e-5)
 
 
-def test_torchs_own_compile_says_what_to_call_instead(tiny_model):
-    with pytest.raises(GanzooError, match=r"call model.compile\(\) instead"):
-        torch.compile(tiny_model)
-
-
 @pytest.mark.parametrize("device", ["quantum", "meta", "cuda:99", torch.device("meta")])
 def test_a_model_stays_where_it_is_if_there_is_no_such_device(tiny_model, device):
     with pytest.raises(GanzooError, match=r"unknown device|not available"):
