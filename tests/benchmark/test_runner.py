@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import of_own, suite_file
+from made import of_own, result, suite_file
 from PIL import Image
 from tiny import tiny, two_sided
 
@@ -75,6 +75,18 @@ def test_a_result_of_a_suite_that_said_otherwise_is_refused(suite, tmp_path, cha
     write_result(of_own("gan", **changes), tmp_path)
     with pytest.raises(GanzooError, match=f"gan-seed-0.result.json was made when the suite said otherwise {said}"):
         has_result(find_job(suite, "gan-seed-0"), tmp_path)
+
+
+def test_calibrations_are_as_some_row_of_their_data_wants_them(tmp_path):
+    kid = {"variant": "dcgan", "name": "kid", "scoring": {"metrics": ["kid"]}}
+    suite = read_suite(suite_file(tmp_path, cells=["gan", kid]))
+    data = {"kind": "data", "suite": "own", "dataset": "mnist-10k"}
+    job = jobs(suite)[0]
+    write_result(result("real-halves-mnist-10k", scoring={"metrics": ["kid"]}, **data), tmp_path)
+    assert job.seed is None and has_result(job, tmp_path)
+    write_result(result("real-halves-mnist-10k", scoring={"metrics": ["is"]}, **data), tmp_path)
+    with pytest.raises(GanzooError, match="otherwise of its scoring"):
+        has_result(job, tmp_path)
 
 
 def test_a_job_that_fails_leaves_the_others_alone(play, tmp_path):
