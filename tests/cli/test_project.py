@@ -99,6 +99,17 @@ def test_command_writes_a_sheet_and_a_latent_that_is_sampled_again(cli, tiny_mod
         assert np.array_equal(again, sheet[2:18, 20:36])
 
 
+@pytest.mark.parametrize("variant", SAMPLING)
+def test_command_takes_every_generator_from_noise(variant, cli, tmp_path):
+    config = configure(variant, captions=["number 7"] if variant == "stackgan" else [])
+    game = create_game(config, networks=create_game(config).sampled)
+    folder, out = save(Model(config, game), tmp_path / "model"), tmp_path / "out"
+    Image.new("L", (config.resolution, config.resolution), 99).save(tmp_path / "gray.png")
+    done = cli("project", folder, tmp_path / "gray.png", "--steps", 1, "--features", "none", "--out", out)
+    assert done.code == 0, done.err
+    assert cli("sample", folder, "--latent", out / "gray.safetensors", "--out", tmp_path / "again.png").code == 0
+
+
 def test_images_of_any_size_and_colour_are_taken(cli, tiny_model_dir, conditional_model_dir, tmp_path):
     (tmp_path / "in").mkdir()
     Image.new("RGBA", (50, 31), (9, 90, 200, 255)).save(tmp_path / "in/colour.png")

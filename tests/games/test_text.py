@@ -114,12 +114,13 @@ def test_without_captions_the_examples_are_drawn(model):
 
 def test_a_trained_model_keeps_its_examples_and_its_stage(tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
-    options = {"dataset": captioned(tmp_path / "data"), "overrides": tiny("stackgan"), "device": "cpu", "quiet": True}
+    wishes = tiny("stackgan") | {"game.factor": 4}
+    options = {"dataset": captioned(tmp_path / "data"), "overrides": wishes, "device": "cpu", "quiet": True}
     loaded = ganzoo.load(train("stackgan", resolution=32, steps=2, out=tmp_path / "run", **options))
     assert loaded.game.stage == 2 and "image 0" in loaded.config.captions and "number 10" in loaded.config.captions
     assert (
         "captions=" in loaded.card
-        and "text-to-image" in loaded.card
+        and "A text-to-image generator of 32 × 32" in loaded.card
         and repr(loaded) == "Model(stackgan, 32×32×1, texts)"
     )
     again = train("stackgan", resolution=32, steps=2, out=tmp_path / "again", **options)
