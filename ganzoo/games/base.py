@@ -69,6 +69,10 @@ class Game(nn.Module):
         """The moves due in a step."""
         return (turn for turn in self.turns if step % turn.every == 0)
 
+    def moves_samples(self, turn: Turn) -> bool:
+        """Whether a player trains networks that make images."""
+        return bool(set(turn.networks) & set(self.sampled))
+
     def opens(self, step: int, share: float) -> bool:
         """Whether a step belongs to the first ``share`` of those the game is played for: its first phase.
 
@@ -81,7 +85,8 @@ class Game(nn.Module):
     def prepare(self, batch: Batch) -> Batch:
         """Add to a batch what several players need from it, computed once, with gradients.
 
-        Beside the data's fields a batch holds the number of its ``step``.
+        Beside the data's fields a batch holds the number of its ``step``, and where a sampler has moved since a piece
+        was prepared, what it held then, without gradients.
         """
         return batch
 

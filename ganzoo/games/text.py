@@ -89,7 +89,7 @@ class TextGame(ImageGame):
         self.stage.fill_(1 if first else 2)
         z = draw_latents(self.latent, len(batch["images"]), batch["images"].device)
         with torch.set_grad_enabled(first and torch.is_grad_enabled()):
-            embedding = self.text(batch["captions"])
+            embedding = batch["embedding"] if "embedding" in batch else self.text(batch["captions"])
             fake, divergence = self.generator(z, embedding.detach())
         if first:
             batch = batch | {"images": F.avg_pool2d(batch["images"], self.factor)}

@@ -101,6 +101,7 @@ EXACT = [
     "paired",
     "pix2pix",
     "repeated",
+    "stackgan",
 ]
 EXACT += ["wgan", "wgan-gp"]
 
