@@ -40,7 +40,7 @@ class AdversarialObjective(nn.Module):
 
     def discriminator_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, step: int = 0) -> Terms:
         """The critic's terms on a batch; ``fake`` is taken as given (detached)."""
-        critic, fake, share = self._augmented(critic), fake.detach(), burnt_in(step, self.burn_in)
+        critic, fake, share = self._behind_augment(critic), fake.detach(), burnt_in(step, self.burn_in)
         if self.augment is not None:
             self.augment.anneal(share)
         real_logits, fake_logits = self._both(critic, real, fake)
@@ -55,7 +55,7 @@ class AdversarialObjective(nn.Module):
 
     def generator_terms(self, critic: Critic, fake: Tensor, real: Tensor | None = None) -> Terms:
         """The generator's terms on a batch of its images."""
-        critic = self._augmented(critic)
+        critic = self._behind_augment(critic)
         fake_logits = as_list(critic(fake))
         if not self.loss.needs_real or real is None:
             return {"adversarial": _average(self.loss.generator, fake_logits)}
@@ -68,9 +68,12 @@ class AdversarialObjective(nn.Module):
         watched = readings(self.loss, *self._seen) if self._seen else {}
         return watched if self.augment is None else watched | self.augment.readings()
 
-    def _augmented(self, critic: Critic) -> Critic:
-        augment = self.augment
-        return critic if augment is None else lambda images: critic(augment(images))
+    def augmented(self, images: Tensor) -> Tensor:
+        """Images as the critic sees them."""
+        return images if self.augment is None else self.augment(images)
+
+    def _behind_augment(self, critic: Critic) -> Critic:
+        return lambda images: critic(self.augmented(images))
 
     def _both(self, critic: Critic, real: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         if not self.joint:
