@@ -81,6 +81,11 @@ class TextGame(ImageGame):
         if "discriminator" in networks:
             self.objective = build_objective(config, self.discriminator)
             self.objective_two = build_objective(config, self.discriminator_two, "discriminator_two")
+            if mismatch and config.schedule.batch_size == 1:
+                raise GanzooError(
+                    "an image's wrong text is its neighbour's, which a batch of 1 has not; give --batch-size 2 or more "
+                    "or -o game.mismatch=0"
+                )
         self.captions = config.captions or [""]
         self.codes(self.captions)
 

@@ -161,6 +161,24 @@ def test_pieces_that_would_cut_groups_are_refused():
         _check_batch(text_config(**wishes), 4)
 
 
+def test_images_without_a_neighbour_are_refused():
+    """An odd piece's last image would get another text than in the whole batch, and an image alone its own."""
+    _check_batch(text_config(schedule__batch_size=8), 4)
+    for batch_size, accumulate, rows in ((6, 2, 3), (4, 4, 1)):
+        with pytest.raises(GanzooError, match=rf"compares 2 images .* pieces of {rows} .* -o game\.mismatch=0"):
+            _check_batch(text_config(schedule__batch_size=batch_size), accumulate)
+    _check_batch(text_config(schedule__batch_size=6, game__mismatch=0), 2)
+    with pytest.raises(GanzooError, match="a batch of 1 has not"):
+        create_game(text_config(schedule__batch_size=1))
+
+
+def test_what_a_game_does_by_default_counts_too():
+    config = text_config(schedule__batch_size=6)
+    config.game.options.pop("mismatch")
+    with pytest.raises(GanzooError, match="pieces of 3"):
+        _check_batch(config, 2)
+
+
 def test_penalties_name_the_discriminator_to_change():
     wishes = {"penalties": ["r1"], "networks.discriminator.norm": "layer"}
     with pytest.raises(GanzooError, match=r"-o networks\.discriminator_two\.norm=layer"):
