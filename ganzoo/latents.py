@@ -28,7 +28,7 @@ def read_latents(paths: Sequence[str | Path], variant: str) -> tuple[Tensor, Ten
     for path in map(Path, paths):
         tensors, header = read_tensors(path)
         if KEY not in header or tensors.keys() != {"latents", "labels"}:
-            raise GanzooError(f"{path} holds no latents; `ganzoo project MODEL IMAGE --out DIR` writes files of them")
+            raise GanzooError(f"{path} holds no latents; `ganzoo project MODEL IMAGE` writes files of them")
         if header[KEY] != variant:
             raise GanzooError(f"{path} holds latents of a {header[KEY]} model, and this is a {variant}")
         found.append((tensors["latents"], tensors["labels"]))

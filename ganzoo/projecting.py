@@ -69,7 +69,8 @@ def project(
     """
     size = (model.config.image_channels, *[model.config.resolution] * 2)
     if tuple(images.shape[1:]) != size or not len(images):
-        raise GanzooError(f"images of shape {tuple(images.shape)} were given; this model's are (n, {size})")
+        wanted = ", ".join(map(str, ("n", *size)))
+        raise GanzooError(f"images of shape {tuple(images.shape)} were given; this model's are ({wanted})")
     chosen = None if label is None else model.class_number(label)
     search = _Search(model, chosen, steps, starts, seed, _features(features or default_features(), model))
     found = []

@@ -52,9 +52,10 @@ def save_samples(
     _refuse_mixture(form, n, points, fps)
     options: dict[str, Any] = {"seed": seed, "truncation": truncation}
     if mixed is not None:
-        if form != ".png" or n is not None or labels or captions:
+        if form != ".png" or n is not None or labels or captions or latents:
             raise GanzooError(
-                "--style-mix makes one table of drawn samples; let --out end in .png, without -n, --label or --captions"
+                "--style-mix makes one table of drawn samples; let --out end in .png, without -n, --label, --captions "
+                "or --latent"
             )
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
     if latents:
@@ -84,10 +85,14 @@ def write_images(batches: Iterable[Tensor], folder: Path) -> None:
 
 def default_out(name_or_path: str | Path, seed: int, *, walk: bool) -> Path:
     """``<model>-seed<seed>.png`` (``.gif`` for a walk) in the current folder."""
+    return Path(f"{plain_name(name_or_path)}-seed{seed}{'.gif' if walk else '.png'}")
+
+
+def plain_name(name_or_path: str | Path) -> str:
+    """What files of a model are called by: its run's or folder's name, or its own."""
     place = weights_file(name_or_path).absolute()
     folder = place.parent.parent if place.parent.name == "model" else place.parent
-    name = folder.name if place.stem == "model" else place.stem
-    return Path(f"{name}-seed{seed}{'.gif' if walk else '.png'}")
+    return folder.name if place.stem == "model" else place.stem
 
 
 def _form(out: str | Path) -> str:

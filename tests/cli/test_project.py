@@ -110,6 +110,13 @@ def test_command_takes_every_generator_from_noise(variant, cli, tmp_path):
     assert cli("sample", folder, "--latent", out / "gray.safetensors", "--out", tmp_path / "again.png").code == 0
 
 
+def test_results_lie_in_a_folder_named_after_the_model(cli, tiny_model_dir, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli("project", tiny_model_dir, photo, "--steps", 1, "--features", "none")
+    assert done.out.startswith("tiny-projected/photo.png  off by ")
+    assert {file.name for file in (tmp_path / "tiny-projected").iterdir()} == {"photo.png", "photo.safetensors"}
+
+
 def test_images_of_any_size_and_colour_are_taken(cli, tiny_model_dir, conditional_model_dir, tmp_path):
     (tmp_path / "in").mkdir()
     Image.new("RGBA", (50, 31), (9, 90, 200, 255)).save(tmp_path / "in/colour.png")
@@ -143,6 +150,7 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
         ([conditional_model_dir, "--latent", latent], "holds latents of a dcgan model, and this is a sngan-projection"),
         ([tiny_model_dir, "--latent", weights], "holds no latents"),
         ([tiny_model_dir, "--latent", tmp_path / "nowhere"], "does not exist"),
+        ([tiny_model_dir, "--latent", latent, "--style-mix", 2], "without -n, --label, --captions or --latent"),
         ([tiny_model_dir, "--latent", latent, "-n", 3], "without -n, --label"),
         ([tiny_model_dir, "--latent", latent, "--truncation", 0.5], "or --truncation"),
         ([tiny_model_dir, "--latent", latent, "--interpolate", 3, "--out", "walk.gif"], "without -n, --label"),
@@ -153,7 +161,7 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
     assert latents.shape == (2, 100) and labels.tolist() == [0, 0]
     with pytest.raises(GanzooError, match=r"this model's are \(n, 100\)"):
         tiny_model.render(latents[:, :50])
-    with pytest.raises(GanzooError, match="images of shape"):
+    with pytest.raises(GanzooError, match=r"images of shape \(1, 3, 16, 16\) .* this model's are \(n, 1, 16, 16\)$"):
         project(tiny_model, torch.zeros(1, 3, 16, 16))
 
 

@@ -127,6 +127,12 @@ def test_a_trained_model_keeps_its_examples_and_its_stage(tmp_path, monkeypatch)
     assert same(loaded.game.state_dict(), ganzoo.load(again).game.state_dict())
 
 
+def test_latents_are_rendered_with_their_texts_or_with_examples(model):
+    latents, texts = model.game.latents(2, labels=model.game.codes(CAPTIONS))
+    assert not torch.allclose(model.render(latents, texts), model.render(latents, texts.flip(0)))
+    assert model.render(latents).shape == (2, 1, 32, 32)
+
+
 # What is refused, in one sentence.
 
 
