@@ -46,6 +46,9 @@ class AdversarialObjective(nn.Module):
         real_logits, fake_logits = self._both(critic, real, fake)
         self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
         terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
+        # An augmentation is another one each time, and penalties are not computed in half precision.
+        if self.augment is None and not torch.is_autocast_enabled(real.device.type):
+            critic = _knowing(critic, (real, real_logits), (fake, fake_logits))
         for name, penalty in self.penalties.items():
             if penalty.due(step):
                 terms[name] = penalty(critic, real, fake, share)
@@ -80,6 +83,15 @@ class AdversarialObjective(nn.Module):
             return as_list(critic(real)), as_list(critic(fake))
         pairs = [logits.chunk(2) for logits in as_list(critic(torch.cat([real, fake])))]
         return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _knowing(critic: Critic, *judged: tuple[Tensor, list[Tensor]]) -> Critic:
+    """A critic that does not look again at images it has judged."""
+
+    def judge(images: Tensor) -> Tensor | list[Tensor]:
+        return next((logits for seen, logits in judged if seen is images), None) or critic(images)
+
+    return judge
 
 
 def _average(loss: Callable[..., Tensor], *logits: Sequence[Tensor]) -> Tensor:
