@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -37,6 +37,7 @@ def save_samples(
     fps: int | None = None,
     mixed: int | None = None,
     latents: Sequence[str | Path] = (),
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Write samples of a model where ``out`` says how, and return where.
 
@@ -47,6 +48,7 @@ def save_samples(
     images are made instead of samples.
     labels: class names or numbers, taken in turn; drawn if left out, in a grid with a column for each.
     captions: texts for a text-to-image model, in a grid with a row of ``n`` / captions (8) for each.
+    note: told what a person might not expect.
     """
     form = _form(out)
     _refuse_mixture(form, n, points, fps)
@@ -64,7 +66,7 @@ def save_samples(
                 "--latent makes the images of its files; let --out be a .png or a folder, without -n, --label, "
                 "--captions or --truncation"
             )
-        return _save_images([model.render(*read_latents(latents, model.config.name))], Path(out), form)
+        return _save_images([model.render(*read_latents(latents, model, note))], Path(out), form)
     if form in MOVING:
         points = 8 if points is None else points
         options["captions"] = _in_turn(captions, points, times=FRAMES)

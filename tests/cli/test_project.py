@@ -157,7 +157,7 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
     ):
         arguments = arguments if "--out" in arguments else [*arguments, "--out", tmp_path / "x.png"]
         assert sentence in cli("sample", *arguments).sentence()
-    latents, labels = read_latents([latent, latent], "dcgan")
+    latents, labels = read_latents([latent, latent], tiny_model)
     assert latents.shape == (2, 100) and labels.tolist() == [0, 0]
     with pytest.raises(GanzooError, match=r"this model's are \(n, 100\)"):
         tiny_model.render(latents[:, :50])
@@ -165,8 +165,17 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
         project(tiny_model, torch.zeros(1, 3, 16, 16))
 
 
+def test_latents_of_other_weights_are_noted(cli, tiny_model, tiny_model_dir, photo, tmp_path):
+    cli("project", tiny_model_dir, photo, "--steps", 1, "--features", "none", "--out", tmp_path / "out")
+    next(tiny_model.game.parameters()).data += 1
+    other, latent = save(tiny_model, tmp_path / "other"), tmp_path / "out/photo.safetensors"
+    for model, notes in ((tiny_model_dir, 0), (other, 1)):
+        done = cli("sample", model, "--latent", latent, "--latent", latent, "--out", tmp_path / "again.png")
+        assert done.code == 0 and done.err.count("found with another dcgan model's weights") == notes
+
+
 def test_latents_are_as_good_after_saving(tiny_model, photo, tmp_path, cli, tiny_model_dir):
     cli("project", tiny_model_dir, photo, "--steps", 1, "--features", "none", "--out", tmp_path / "out")
-    rendered = load(tiny_model_dir).render(*read_latents([tmp_path / "out/photo.safetensors"], "dcgan"))
+    rendered = load(tiny_model_dir).render(*read_latents([tmp_path / "out/photo.safetensors"], tiny_model))
     sheet = np.asarray(Image.open(tmp_path / "out/photo.png").convert("L"))
     assert np.array_equal(np.asarray(to_images(rendered)[0]), sheet[2:18, 20:36])
