@@ -223,9 +223,7 @@ def test_the_probability_is_carried_by_checkpoints_and_not_by_models():
     assert not any("augment" in name for name in tensors if name.startswith("ema/"))
 
 
-@pytest.mark.parametrize(
-    "variant", ["gan", "dcgan", "cgan", "acgan", "wgan-gp", "sngan", "ragan", "r3gan", "stylegan2"]
-)
+@pytest.mark.parametrize("variant", SAMPLING)
 @pytest.mark.parametrize("name", NAMES)
 def test_any_noise_to_image_variant_takes_them(variant, name):
     options = {"name": name} | ({"probability": 0.5} if name == "ada" else {})
