@@ -49,7 +49,8 @@ def augment(
             place.mkdir()
             options: dict[str, Any] = {"label": number, "truncation": truncation, "batch_size": batch_size}
             write_images(model.batches(per_class, seed=derive(seed, "augment", number), **options), place)
-        (folder / CARD).write_text(model.card, encoding="utf-8")
+        # Without its pictures: a sample grid here would be taken for one of the data's images.
+        (folder / CARD).write_text(re.sub(r"!\[.*?\]\(.*?\)\n*", "", model.card), encoding="utf-8")
         readme = _readme(model, len(numbers), per_class, seed, truncation)
         (folder / "README.md").write_text(readme, encoding="utf-8")
     return Path(out)

@@ -159,13 +159,14 @@ class Model:
     def render(self, latents: Tensor, labels: Tensor | None = None, *, batch_size: int = 64) -> Tensor:
         """Images (n, C, H, W) in [-1, 1] of latents, as :func:`ganzoo.project` finds them.
 
-        labels: class numbers (n,), for a conditional model. Raises GanzooError for latents of another shape.
+        labels: what they were found with, class numbers or codes of texts; drawn if left out. Raises GanzooError for
+        latents of another shape.
         """
         expected = self.game.latents(1)[0].shape[1:]
         if latents.shape[1:] != expected or not len(latents):
             wanted = ", ".join(map(str, ("n", *expected)))
             raise GanzooError(f"latents of shape {tuple(latents.shape)} were given; this model's are ({wanted})")
-        labels = torch.zeros(len(latents), dtype=torch.long) if labels is None else labels
+        labels = self.game.latents(len(latents))[1] if labels is None else labels
         device = next(self.game.parameters()).device
         rows = zip(latents.to(device).split(batch_size), labels.to(device).split(batch_size), strict=True)
         return torch.cat([self.game.rendered(*batch).float().clamp(-1, 1).cpu() for batch in rows]).contiguous()

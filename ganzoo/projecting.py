@@ -22,7 +22,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.games.base import Game
 from ganzoo.latents import save_latents
 from ganzoo.losses.reconstruction import direction_distances
-from ganzoo.translating import image_files, open_image, png_names
+from ganzoo.translating import as_input, image_files, png_names, read_image
 from ganzoo.writing import new_folder
 from ganzoo.zoo import Model, save_grid
 
@@ -69,7 +69,8 @@ def project(
     """
     size = (model.config.image_channels, *[model.config.resolution] * 2)
     if tuple(images.shape[1:]) != size or not len(images):
-        raise GanzooError(f"images of shape {tuple(images.shape)} were given; this model's are (n, {size})")
+        wanted = ", ".join(map(str, ("n", *size)))
+        raise GanzooError(f"images of shape {tuple(images.shape)} were given; this model's are ({wanted})")
     chosen = None if label is None else model.class_number(label)
     search = _Search(model, chosen, steps, starts, seed, _features(features or default_features(), model))
     found = []
@@ -98,13 +99,13 @@ def project_files(
     files = list(image_files(sources))
     model.game.latents(1)  # before any image is read: a model that has none says so
     with new_folder(out) as folder:
-        given = torch.cat([open_image(model, file, None, fit) for file in files])
+        given = torch.cat([as_input(model, read_image(file), model.config.size, fit) for file in files])
         found, names = project(model, given, **options), png_names(files)
         for i, name in enumerate(names):
             row = slice(i, i + 1)
             save_grid(torch.cat([given[row], found.images[row]]), folder / name, columns=2)
             latents = (folder / name).with_suffix(".safetensors")
-            save_latents(latents, found.latents[row], found.labels[row], model.config.name)
+            save_latents(latents, found.latents[row], found.labels[row], model)
     return dict(zip(names, found.errors.tolist(), strict=True))
 
 

@@ -122,6 +122,7 @@ class Session:
             compile=compile,
         )
         game = create_game(config, seed=settings.seed)
+        game.check(plan.dataset)
         averaged = create_game(config, networks=game.sampled)
         if request.init_from and checkpoint is None:
             initialise(game, Path(request.init_from))

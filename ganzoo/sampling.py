@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -37,6 +37,7 @@ def save_samples(
     fps: int | None = None,
     mixed: int | None = None,
     latents: Sequence[str | Path] = (),
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Write samples of a model where ``out`` says how, and return where.
 
@@ -47,14 +48,16 @@ def save_samples(
     images are made instead of samples.
     labels: class names or numbers, taken in turn; drawn if left out, in a grid with a column for each.
     captions: texts for a text-to-image model, in a grid with a row of ``n`` / captions (8) for each.
+    note: told what a person might not expect.
     """
     form = _form(out)
     _refuse_mixture(form, n, points, fps)
     options: dict[str, Any] = {"seed": seed, "truncation": truncation}
     if mixed is not None:
-        if form != ".png" or n is not None or labels or captions:
+        if form != ".png" or n is not None or labels or captions or latents:
             raise GanzooError(
-                "--style-mix makes one table of drawn samples; let --out end in .png, without -n, --label or --captions"
+                "--style-mix makes one table of drawn samples; let --out end in .png, without -n, --label, --captions "
+                "or --latent"
             )
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
     if latents:
@@ -63,7 +66,7 @@ def save_samples(
                 "--latent makes the images of its files; let --out be a .png or a folder, without -n, --label, "
                 "--captions or --truncation"
             )
-        return _save_images([model.render(*read_latents(latents, model.config.name))], Path(out), form)
+        return _save_images([model.render(*read_latents(latents, model, note))], Path(out), form)
     if form in MOVING:
         points = 8 if points is None else points
         options["captions"] = _in_turn(captions, points, times=FRAMES)
@@ -84,10 +87,14 @@ def write_images(batches: Iterable[Tensor], folder: Path) -> None:
 
 def default_out(name_or_path: str | Path, seed: int, *, walk: bool) -> Path:
     """``<model>-seed<seed>.png`` (``.gif`` for a walk) in the current folder."""
+    return Path(f"{plain_name(name_or_path)}-seed{seed}{'.gif' if walk else '.png'}")
+
+
+def plain_name(name_or_path: str | Path) -> str:
+    """What files of a model are called by: its run's or folder's name, or its own."""
     place = weights_file(name_or_path).absolute()
     folder = place.parent.parent if place.parent.name == "model" else place.parent
-    name = folder.name if place.stem == "model" else place.stem
-    return Path(f"{name}-seed{seed}{'.gif' if walk else '.png'}")
+    return folder.name if place.stem == "model" else place.stem
 
 
 def _form(out: str | Path) -> str:

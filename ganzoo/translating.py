@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -28,22 +28,28 @@ def translate_files(
     resolution: int | None = None,
     fit: str = "crop",
     compare: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the translation of each image file, or of those in folders, as ``<name>.png`` into a new folder.
 
     Images of a size that the generator takes keep it; others are brought to the model's own by ``fit`` (crop, pad,
     stretch), all of them to a square of ``resolution`` if it is given. compare: input and output side by side.
+    note: told what a person might not expect.
     """
-    files, game = list(image_files(sources)), model.game
+    files, game, copied = list(image_files(sources)), model.game, False
     # Before any image is read: a model that does not translate says so.
     model.translate(torch.zeros(1, model.config.image_channels, *usual_size(model)), direction=direction)
     assert isinstance(game, ImageToImageGame)
     with new_folder(out) as folder:
         for name, file in zip(png_names(files), files, strict=True):
-            given = open_image(model, file, resolution, fit)
+            image = read_image(file)
+            given = as_input(model, image, _size(model, image, resolution), fit)
+            copied |= image.mode == "L" and len(given[0]) > 1
             made = model.translate(given, direction=direction, seed=seed)
             sheet = torch.cat([game.beside(given), made], 3) if compare else made
             to_images(sheet)[0].save(folder / name)
+    if copied and note:
+        note("gray images were copied to the channels of this colour model, which learned from colour")
     return Path(out)
 
 
@@ -70,12 +76,6 @@ def png_names(files: Sequence[Path]) -> list[str]:
     return names
 
 
-def open_image(model: Model, file: Path, resolution: int | None, fit: str) -> torch.Tensor:
-    """An image file as the model takes it, (1, C, H, W) in [-1, 1]; gray is copied to colour and colour made gray."""
-    image = read_image(file)
-    return as_input(model, image, _size(model, image, resolution), fit)
-
-
 def read_image(file: Path) -> Image.Image:
     """An image file in 8 bits, gray or colour; raises GanzooError if it cannot be read."""
     try:
@@ -85,7 +85,10 @@ def read_image(file: Path) -> Image.Image:
 
 
 def as_input(model: Model, image: Image.Image, size: tuple[int, int], fit: str = "crop") -> torch.Tensor:
-    """An image brought to a size (height, width) and to the model's channels, (1, C, H, W) in [-1, 1]."""
+    """An image brought to a size (height, width) and to the model's channels, (1, C, H, W) in [-1, 1].
+
+    Gray is copied to all channels, and colour made gray.
+    """
     pixels = Geometry(*size, model.config.image_channels, fit).image(image)
     return to_float(torch.from_numpy(pixels.copy())[None])
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from small import small_model
-from tiny import made
+from tiny import VARIANTS, configure, made, same
 
 import ganzoo
 from ganzoo.errors import GanzooError
+from ganzoo.games.base import create_game
 from ganzoo.tensors import read_tensors, save_tensors
-from ganzoo.zoo import load, save, to_uint8
+from ganzoo.zoo import Model, load, save, to_uint8
 
 SOURCE = Path(ganzoo.__file__).parent
 
@@ -69,6 +70,15 @@ def test_saving_and_loading_gives_the_same_model(request, tmp_path, folder):
     assert (again.config, again.card, again.facts) == (model.config, model.card, model.facts)
     assert again.game.state_dict().keys() == model.game.state_dict().keys()
     assert torch.equal(again.sample(3, seed=7), model.sample(3, seed=7))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_comes_back_from_its_file(variant, tmp_path):
+    config = configure(variant)
+    game = create_game(config, networks=create_game(config).sampled).eval()
+    again = load(save(Model(config, game), tmp_path / "model"))
+    assert again.config == config and same(again.game.state_dict(), game.state_dict())
+    assert torch.equal(made(again.game, 2), made(game, 2))
 
 
 def test_the_weights_file_alone_loads(tiny_model_dir, tiny_model, tmp_path):

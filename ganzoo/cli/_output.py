@@ -24,6 +24,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def print_note(text: str) -> None:
+    """Print what a person might not expect, on standard error."""
+    click.echo(f"note: {text}", err=True)
+
+
 @contextmanager
 def progress_shown() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on a terminal, a line per stage elsewhere; both on standard error."""

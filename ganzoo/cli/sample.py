@@ -48,6 +48,7 @@ def command(
     ganzoo sample runs/stylegan2-faces-1 --style-mix 6 --truncation 0.7 --out table.png
     ganzoo sample runs/stylegan2-faces-1 --latent projected/me.safetensors --out me.png
     """
+    from ganzoo.cli._output import print_note
     from ganzoo.machine import pick_device
     from ganzoo.sampling import default_out, save_samples
     from ganzoo.zoo import load
@@ -55,5 +56,6 @@ def command(
     loaded = load(model).to(pick_device(device))
     place = out or default_out(model, seed, walk=interpolate is not None)
     options: dict[str, Any] = {"labels": labels, "truncation": truncation, "points": interpolate, "mixed": style_mix}
-    written = save_samples(loaded, place, n=n, seed=seed, captions=captions, fps=fps, latents=latents, **options)
+    options |= {"captions": captions, "fps": fps, "latents": latents, "note": print_note}
+    written = save_samples(loaded, place, n=n, seed=seed, **options)
     click.echo(written)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 
@@ -33,13 +35,11 @@ def command(
     ganzoo translate runs/cyclegan-horse2zebra-1 zebras/ --direction BtoA --compare --out horses/
     ganzoo translate runs/srgan-photos-1 small.png --out large/
     """
+    from ganzoo.cli._output import print_note
     from ganzoo.machine import pick_device
     from ganzoo.translating import translate_files
     from ganzoo.zoo import load
 
     loaded = load(model).to(pick_device(device))
-    click.echo(
-        translate_files(
-            loaded, images, out, direction=direction, seed=seed, resolution=resolution, fit=fit, compare=compare
-        )
-    )
+    options: dict[str, Any] = {"resolution": resolution, "fit": fit, "compare": compare, "note": print_note}
+    click.echo(translate_files(loaded, images, out, direction=direction, seed=seed, **options))

@@ -108,6 +108,11 @@ class PackedDataset:
         longest = (everything != 0).sum(1).argmax()
         return list(dict.fromkeys(decode([*chosen, everything[longest]])))
 
+    def different_captions(self) -> list[str]:
+        """Every caption once; beside them the empty one, where an image has fewer than others."""
+        captions = self.numpy("captions")
+        return decode(np.unique(captions.reshape(-1, captions.shape[2]), axis=0))
+
     def _side(self, side: int) -> Tensor:
         if self.panels == 2:
             return self.images.chunk(2, 2)[side]

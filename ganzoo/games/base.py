@@ -65,9 +65,16 @@ class Game(nn.Module):
             if isinstance(part, AdversarialObjective):
                 part.burn_in = schedule.burn_in * schedule.steps
 
+    def check(self, dataset: Any) -> None:
+        """Refuse a packed data set that it cannot learn from, by a GanzooError."""
+
     def turns_at(self, step: int) -> Iterator[Turn]:
         """The moves due in a step."""
         return (turn for turn in self.turns if step % turn.every == 0)
+
+    def moves_samples(self, turn: Turn) -> bool:
+        """Whether a player trains networks that make images."""
+        return bool(set(turn.networks) & set(self.sampled))
 
     def opens(self, step: int, share: float) -> bool:
         """Whether a step belongs to the first ``share`` of those the game is played for: its first phase.
@@ -81,7 +88,8 @@ class Game(nn.Module):
     def prepare(self, batch: Batch) -> Batch:
         """Add to a batch what several players need from it, computed once, with gradients.
 
-        Beside the data's fields a batch holds the number of its ``step``.
+        Beside the data's fields a batch holds the number of its ``step``, and where a sampler has moved since a piece
+        was prepared, what it held then, without gradients.
         """
         return batch
 

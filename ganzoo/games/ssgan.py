@@ -52,7 +52,8 @@ class SSGANGame(ImageGame):
         return super().terms(turn, batch, step) | {"rotation": weight * self._rotation_loss(batch[judged])}
 
     def _rotation_loss(self, images: Tensor) -> Tensor:
-        """Cross entropy of the turns the discriminator sees, of images turned at random."""
+        """Cross entropy of the turns the discriminator sees, of (augmented) images turned at random."""
+        images = self.objective.augmented(images)
         each = torch.arange(len(images), device=images.device)
         turns = (4 * random.uniform(len(images), device=images.device)).long()
         turned = torch.stack([torch.rot90(images, quarters, (2, 3)) for quarters in range(4)])[turns, each]

@@ -102,7 +102,10 @@ class StyleGAN2Game(ImageGame):
     def _styles(self, batch: Batch) -> Tensor:
         """Styles for a batch of new latents, (N, layers, style_size)."""
         n, device, labels = len(batch["images"]), batch["images"].device, batch.get("labels")
-        one, other = (self.generator.styles(draw_latents(self.latent, n, device), labels) for _ in range(2))
+        one = self.generator.styles(draw_latents(self.latent, n, device), labels)
+        if not self.style_mixing:
+            return one
+        other = self.generator.styles(draw_latents(self.latent, n, device), labels)
         layers = one.shape[1]
         mixed, place = random.uniform(n, 2, device=device).unbind(1)
         crossover = torch.where(mixed < self.style_mixing, 1 + (place * (layers - 1)).long(), layers)

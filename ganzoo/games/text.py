@@ -29,7 +29,7 @@ class TextGame(ImageGame):
     """Stage I turns latents and texts into small images, stage II turns those and the texts into large ones.
 
     The second stage learns when the first has had its share ``stage_one`` of the steps, and the first then stays as
-    it is. scale: how many times larger the second stage's images are; left out, 4 from 64 pixels on and 2 below.
+    it is. factor: how many times larger the second stage's images are; left out, 4 from 64 pixels on and 2 below.
     A discriminator tells real images with their texts from generated ones and from real images with other texts,
     whose share in its loss is ``mismatch`` (Reed et al. 2016, Algorithm 1); the encoder of texts learns with it.
     matching: weight of a cross-entropy for both players, of finding an image's text among those of a ``group`` of
@@ -53,20 +53,20 @@ class TextGame(ImageGame):
         config: Config,
         networks: Mapping[str, Component],
         stage_one: float = 0.5,
-        scale: int | None = None,
+        factor: int | None = None,
         mismatch: float = 0.5,
         matching: float = 0.0,
         group: int = 32,
         divergence: float = 2.0,
     ):
         super().__init__(config, {})
-        self.scale = scale or (4 if config.resolution >= SMALLEST_FOR_FOUR else 2)
+        self.factor = factor or (4 if config.resolution >= SMALLEST_FOR_FOUR else 2)
         self.stage_one, self.mismatch, self.divergence = stage_one, mismatch, divergence
         self.matching, self.group = matching, group
-        if config.resolution < SMALLEST * self.scale:
+        if config.resolution < SMALLEST * self.factor:
             raise GanzooError(
-                f"resolution {config.resolution} is too small for a second stage that enlarges {self.scale} times; "
-                f"use {SMALLEST * self.scale} or more"
+                f"resolution {config.resolution} is too small for a second stage that enlarges {self.factor} times; "
+                f"use {SMALLEST * self.factor} or more"
             )
         self.turns = (
             Turn("discriminator", ("text", *DISCRIMINATORS), repeat=config.schedule.discriminator_steps),
@@ -81,18 +81,26 @@ class TextGame(ImageGame):
         if "discriminator" in networks:
             self.objective = build_objective(config, self.discriminator)
             self.objective_two = build_objective(config, self.discriminator_two, "discriminator_two")
+            if mismatch and config.schedule.batch_size == 1:
+                raise GanzooError(
+                    "an image's wrong text is its neighbour's, which a batch of 1 has not; give --batch-size 2 or more "
+                    "or -o game.mismatch=0"
+                )
         self.captions = config.captions or [""]
         self.codes(self.captions)
+
+    def check(self, dataset: Any) -> None:
+        self.codes(dataset.different_captions())
 
     def prepare(self, batch: Batch) -> Batch:
         first = self.opens(batch["step"], self.stage_one)
         self.stage.fill_(1 if first else 2)
         z = draw_latents(self.latent, len(batch["images"]), batch["images"].device)
         with torch.set_grad_enabled(first and torch.is_grad_enabled()):
-            embedding = self.text(batch["captions"])
+            embedding = batch["embedding"] if "embedding" in batch else self.text(batch["captions"])
             fake, divergence = self.generator(z, embedding.detach())
         if first:
-            batch = batch | {"images": F.avg_pool2d(batch["images"], self.scale)}
+            batch = batch | {"images": F.avg_pool2d(batch["images"], self.factor)}
         else:
             fake, divergence = self.generator_two(fake, embedding)
         return batch | {"fake": fake, "embedding": embedding, "divergence": divergence}
@@ -127,7 +135,7 @@ class TextGame(ImageGame):
         embedding = self.text(labels)
         images, _ = self.generator(latents * truncation, embedding)
         if self.stage == 1:
-            return F.interpolate(images, scale_factor=self.scale, mode="nearest")
+            return F.interpolate(images, scale_factor=self.factor, mode="nearest")
         return self.generator_two(images, embedding)[0]
 
     def _discriminator_terms(self, objective: AdversarialObjective, critic: _Critic, batch: Batch, step: int) -> Terms:
@@ -143,13 +151,13 @@ class TextGame(ImageGame):
 
     def _given(self, config: Config, name: str) -> dict[str, Any]:
         """The keywords that a network's role decides."""
-        size = config.resolution if name.endswith("two") else config.resolution // self.scale
+        size = config.resolution if name.endswith("two") else config.resolution // self.factor
         given: dict[str, Any] = {
             "resolution": size, "image_channels": config.image_channels, "text_size": self.text.size
         }  # fmt: skip
         extra: dict[str, dict[str, Any]] = {
             "generator": {"latent_size": self.latent.size},
-            "generator_two": {"scale": self.scale},
+            "generator_two": {"scale": self.factor},
             **dict.fromkeys(DISCRIMINATORS, {"matching": True} if self.matching else {}),
         }
         return given | extra.get(name, {})

@@ -20,7 +20,10 @@ def from_images(game: str) -> bool:
 
 
 class ImageToImageGame(Game):
-    """Makes images from images, ``scale`` times as large. direction: from which side of its data, if it has two."""
+    """Makes images from images, ``scale`` times as large. direction: from which side of its data, if it has two.
+
+    Raises GanzooError for a configuration that augments.
+    """
 
     examples = 8
     scale = 1
@@ -28,6 +31,11 @@ class ImageToImageGame(Game):
 
     def __init__(self, config: Config):
         super().__init__()
+        if config.augment:
+            raise GanzooError(
+                f"{config.name} makes images from images: augment={config.augment.name} would change what comes out "
+                "and not what went in; leave it out, mirror=true changes both"
+            )
         self.channels, self.size = config.image_channels, config.size
 
     def translator(self, direction: str) -> nn.Module:

@@ -40,12 +40,15 @@ class AdversarialObjective(nn.Module):
 
     def discriminator_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, step: int = 0) -> Terms:
         """The critic's terms on a batch; ``fake`` is taken as given (detached)."""
-        critic, fake, share = self._augmented(critic), fake.detach(), burnt_in(step, self.burn_in)
+        critic, fake, share = self._behind_augment(critic), fake.detach(), burnt_in(step, self.burn_in)
         if self.augment is not None:
             self.augment.anneal(share)
         real_logits, fake_logits = self._both(critic, real, fake)
         self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
         terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
+        # An augmentation is another one each time, and penalties are not computed in half precision.
+        if self.augment is None and not torch.is_autocast_enabled(real.device.type):
+            critic = _knowing(critic, (real, real_logits), (fake, fake_logits))
         for name, penalty in self.penalties.items():
             if penalty.due(step):
                 terms[name] = penalty(critic, real, fake, share)
@@ -55,7 +58,7 @@ class AdversarialObjective(nn.Module):
 
     def generator_terms(self, critic: Critic, fake: Tensor, real: Tensor | None = None) -> Terms:
         """The generator's terms on a batch of its images."""
-        critic = self._augmented(critic)
+        critic = self._behind_augment(critic)
         fake_logits = as_list(critic(fake))
         if not self.loss.needs_real or real is None:
             return {"adversarial": _average(self.loss.generator, fake_logits)}
@@ -68,15 +71,27 @@ class AdversarialObjective(nn.Module):
         watched = readings(self.loss, *self._seen) if self._seen else {}
         return watched if self.augment is None else watched | self.augment.readings()
 
-    def _augmented(self, critic: Critic) -> Critic:
-        augment = self.augment
-        return critic if augment is None else lambda images: critic(augment(images))
+    def augmented(self, images: Tensor) -> Tensor:
+        """Images as the critic sees them."""
+        return images if self.augment is None else self.augment(images)
+
+    def _behind_augment(self, critic: Critic) -> Critic:
+        return lambda images: critic(self.augmented(images))
 
     def _both(self, critic: Critic, real: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         if not self.joint:
             return as_list(critic(real)), as_list(critic(fake))
         pairs = [logits.chunk(2) for logits in as_list(critic(torch.cat([real, fake])))]
         return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _knowing(critic: Critic, *judged: tuple[Tensor, list[Tensor]]) -> Critic:
+    """A critic that does not look again at images it has judged."""
+
+    def judge(images: Tensor) -> Tensor | list[Tensor]:
+        return next((logits for seen, logits in judged if seen is images), None) or critic(images)
+
+    return judge
 
 
 def _average(loss: Callable[..., Tensor], *logits: Sequence[Tensor]) -> Tensor:

@@ -48,6 +48,14 @@ def perceptual(
     return torch.stack([distance(*maps) for maps in zip(features(images), wanted, strict=True)]).mean()
 
 
+def feature_matching(maps: Callable[[Tensor], Sequence[Tensor]], images: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of a discriminator's inner maps, averaged over the maps. Wang et al. 2018, eq. 4.
+
+    maps: images (N, C, H, W) in [-1, 1] -> a list of maps (https://arxiv.org/abs/1711.11585).
+    """
+    return perceptual(maps, images, target, l1)
+
+
 RECONSTRUCTIONS: dict[str, Distance] = {"l1": l1, "l2": l2}
 
 

@@ -49,6 +49,15 @@ class PatchGANDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return self.to_logit(self.layers(images))
 
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """What each convolution makes of images, behind its norm and activation; the logits last."""
+        maps, x = [], images
+        for layer in self.layers:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                maps.append(x)
+        return [*maps, self.to_logit(x)]
+
 
 def receptive_field(layers: Sequence[nn.Module]) -> int:
     """Side of the window of the input that one number of the output sees, from the convolutions' shapes."""

@@ -53,12 +53,13 @@ class SentenceEncoder(nn.Module):
 
     def codes(self, texts: Sequence[str]) -> Tensor:
         """Texts as it takes them; raises GanzooError for those of too many tokens."""
-        for text in texts:
-            count = len(self._tokenizer(text)["input_ids"])
-            if count > self.tokens:
+        codes = encode(texts)
+        texts = decode(codes)  # as they will be read
+        for text, tokens in zip(texts, self._tokenizer(texts)["input_ids"], strict=True):
+            if (count := len(tokens)) > self.tokens:
                 start = shorten(text, 60, placeholder=" …")
                 raise GanzooError(f"the text '{start}' has {count} tokens, the encoder takes {self.tokens}; shorten it")
-        return torch.from_numpy(encode(texts))
+        return torch.from_numpy(codes)
 
     def forward(self, codes: Tensor) -> Tensor:
         texts = decode(codes.cpu().numpy())

@@ -21,8 +21,34 @@ KERNEL = 5
 POOL = 3
 
 
+class Characters(nn.Module):
+    """What encoders that start from bytes share: vectors of the characters, (N, channels, ``length``)."""
+
+    def __init__(self, size: int, channels: int, length: int):
+        super().__init__()
+        if length < (smallest := POOL * POOL):
+            raise GanzooError(f"length {length} is too short for a text; the smallest possible is {smallest}")
+        self.size, self.length = size, length
+        self.characters = nn.Embedding(BYTES, channels)
+
+    def codes(self, texts: Sequence[str]) -> Tensor:
+        """Texts as bytes (n, ``length``); raises GanzooError for those that have more."""
+        codes = torch.from_numpy(encode(texts))
+        if codes.shape[1] > self.length:
+            longest = texts[int((codes != 0).sum(1).argmax())]
+            raise GanzooError(
+                f"the text '{shorten(longest, 60, placeholder=' …')}' has {codes.shape[1]} bytes, the encoder takes "
+                f"{self.length}; shorten it, or train with -o networks.text.length={codes.shape[1]}"
+            )
+        return F.pad(codes, (0, self.length - codes.shape[1]))
+
+    def vectors(self, codes: Tensor) -> Tensor:
+        """Of bytes filled up to ``length``, so that an embedding does not depend on what else is in the batch."""
+        return self.characters(F.pad(codes.long(), (0, self.length - codes.shape[1]))).transpose(1, 2)
+
+
 @NETWORKS.register("char-cnn-rnn")
-class CharCNNRNN(nn.Module):
+class CharCNNRNN(Characters):
     """Convolutions over characters, then a recurrent network: bytes (N, L) -> embeddings (N, ``size``).
 
     length: the most bytes a text may have; shorter ones are filled up with zeros. Two convolutions with
@@ -30,20 +56,13 @@ class CharCNNRNN(nn.Module):
     """
 
     def __init__(self, size: int = 1024, channels: int = 384, length: int = 201):
-        super().__init__()
-        _refuse_short(length)
-        self.size, self.length = size, length
-        self.characters = nn.Embedding(BYTES, channels)
+        super().__init__(size, channels, length)
         self.convolutions = nn.ModuleList(nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2) for _ in range(2))
         self.recurrent = nn.GRU(channels, channels, batch_first=True)
         self.to_embedding = nn.Linear(channels, size)
 
-    def codes(self, texts: Sequence[str]) -> Tensor:
-        """Texts as it takes them, see :func:`codes_of`."""
-        return codes_of(texts, self.length)
-
     def forward(self, codes: Tensor) -> Tensor:
-        x = self.characters(filled_up(codes, self.length)).transpose(1, 2)
+        x = self.vectors(codes)
         for convolution in self.convolutions:
             x = F.max_pool1d(F.relu(convolution(x)), POOL)
         outputs, _ = self.recurrent(x.transpose(1, 2))
@@ -51,7 +70,7 @@ class CharCNNRNN(nn.Module):
 
 
 @NETWORKS.register("char-cnn")
-class CharCNN(nn.Module):
+class CharCNN(Characters):
     """Which groups of characters occur anywhere in a text: bytes (N, L) -> embeddings (N, ``size``).
 
     The largest response of each of ``channels`` filters, which span ``reach`` characters. It does not see what
@@ -59,40 +78,10 @@ class CharCNN(nn.Module):
     """
 
     def __init__(self, size: int = 1024, channels: int = 384, length: int = 201, reach: int = 7):
-        super().__init__()
-        _refuse_short(length)
-        self.size, self.length = size, length
-        self.characters = nn.Embedding(BYTES, channels)
+        super().__init__(size, channels, length)
         self.convolution = nn.Conv1d(channels, channels, reach, padding=reach // 2)
         self.norm = nn.BatchNorm1d(channels)
         self.to_embedding = nn.Linear(channels, size)
 
-    def codes(self, texts: Sequence[str]) -> Tensor:
-        """Texts as it takes them, see :func:`codes_of`."""
-        return codes_of(texts, self.length)
-
     def forward(self, codes: Tensor) -> Tensor:
-        x = self.characters(filled_up(codes, self.length)).transpose(1, 2)
-        return self.to_embedding(self.norm(F.relu(self.convolution(x)).amax(2)))
-
-
-def codes_of(texts: Sequence[str], length: int) -> Tensor:
-    """Texts as bytes (n, ``length``); raises GanzooError for those that have more."""
-    codes = torch.from_numpy(encode(texts))
-    if codes.shape[1] > length:
-        longest = texts[int((codes != 0).sum(1).argmax())]
-        raise GanzooError(
-            f"the text '{shorten(longest, 60, placeholder=' …')}' has {codes.shape[1]} bytes, the encoder takes "
-            f"{length}; shorten it, or train with -o networks.text.length={codes.shape[1]}"
-        )
-    return F.pad(codes, (0, length - codes.shape[1]))
-
-
-def filled_up(codes: Tensor, length: int) -> Tensor:
-    """Bytes with zeros up to a length, so that an embedding does not depend on what else is in the batch."""
-    return F.pad(codes.long(), (0, length - codes.shape[1]))
-
-
-def _refuse_short(length: int) -> None:
-    if length < (smallest := POOL * POOL):
-        raise GanzooError(f"length {length} is too short for a text; the smallest possible is {smallest}")
+        return self.to_embedding(self.norm(F.relu(self.convolution(self.vectors(codes))).amax(2)))

@@ -31,7 +31,7 @@ class Batches:
         self.per_step = max(turn.repeat for turn in game.turns)
         self.latest: Batch = {}
         self._key: Any = None
-        self._made: dict[Any, Batch] = {}
+        self._held: dict[Any, Batch] = {}
 
     def number(self, turn: Turn, repeat: int) -> int:
         """Which of a step's batches a player's update number ``repeat`` plays on."""
@@ -47,19 +47,20 @@ class Batches:
             for field, values in batch.items()
         }
 
-    def prepared(self, step: int, number: int = 0, part: int = 0) -> Batch:
+    def prepared(self, step: int, turn: Turn, repeat: int, part: int) -> Batch:
         """A piece with what its players share; the last one is kept, so that no forward pass is made twice."""
-        key = (step, number, part)
+        key = (step, self.number(turn, repeat), part)
         if self._key != key:
             self._key, self.latest = None, {}  # free the last one's activations first
-            self.latest = self._made.get(key) or self._prepare(step, number, part)
+            held = self._held.get(key, {})
+            self.latest = self._prepare(*key, held) if self.game.moves_samples(turn) or not held else held
             self._key = key
         return self.latest
 
     def hold(self, part: int) -> None:
         """Keep the latest piece without its activations: later players see what samplers made before they moved."""
         held = {name: value.detach() if isinstance(value, Tensor) else value for name, value in self.latest.items()}
-        self._made = (self._made if part else {}) | {self._key: held}
+        self._held = (self._held if part else {}) | {self._key: held}
 
     @contextlib.contextmanager
     def drawing(self, step: int, name: str, part: int) -> Iterator[None]:
@@ -72,8 +73,8 @@ class Batches:
         with random.drawing_from(self._stream(step, name, part)):
             yield
 
-    def _prepare(self, step: int, number: int, part: int) -> Batch:
-        batch = self.data(step, number, part) | {"step": step}
+    def _prepare(self, step: int, number: int, part: int, held: Batch) -> Batch:
+        batch = held | self.data(step, number, part) | {"step": step}
         wanted = torch.set_grad_enabled(self._trains_samplers(step, number))
         with wanted, self.drawing(step, f"{number}/prepare", part), self.settings.autocast():
             return self.game.prepare(batch)
@@ -81,8 +82,7 @@ class Batches:
     def _trains_samplers(self, step: int, number: int) -> bool:
         """Whether a player of the image-making networks uses a step's batch ``number``."""
         return any(
-            set(turn.networks) & set(self.game.sampled) and number >= self.number(turn, 0)
-            for turn in self.game.turns_at(step)
+            self.game.moves_samples(turn) and number >= self.number(turn, 0) for turn in self.game.turns_at(step)
         )
 
     def _stream(self, step: int, name: str, part: int) -> random.Stream:

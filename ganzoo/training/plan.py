@@ -5,16 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ganzoo.config import UNBOUNDED, Config, Resolved, resolve
+from ganzoo.config import UNBOUNDED, Component, Config, Resolved, resolve
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
-from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES
+from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES, NETWORKS, Registry
 from ganzoo.training import distributed
 from ganzoo.zoo import require_classes
 
@@ -203,9 +204,17 @@ def _check_batch(config: Config, accumulate: int) -> None:
 def _groups(config: Config) -> Iterator[tuple[str, int, str]]:
     """Who compares how many images of a batch with each other, and where that is set."""
     for name, network in config.networks.items():
-        yield name, network.options.get("deviation_group", 1), f"networks.{name}.deviation_group"
-    if config.game.options.get("matching"):
-        yield "game", config.game.options.get("group", 1), "game.group"
+        yield name, _option(NETWORKS, network, "deviation_group") or 1, f"networks.{name}.deviation_group"
+    if _option(GAMES, config.game, "matching"):
+        yield "game", _option(GAMES, config.game, "group"), "game.group"
+    if _option(GAMES, config.game, "mismatch"):
+        yield "game", 2, "game.mismatch=0"
+
+
+def _option(registry: Registry, component: Component, name: str) -> Any:
+    """A component's option, given or by default; None if it has none such."""
+    keyword = signature(registry.get(component.name)).parameters.get(name)
+    return component.options.get(name, keyword and keyword.default)
 
 
 def _flag(name: str) -> str:

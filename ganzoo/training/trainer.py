@@ -90,16 +90,15 @@ class Trainer:
             loss = torch.stack(list(terms.values())).sum()
             self.scaler.scale(loss / self.settings.accumulate).backward()
             self._note(turn, terms, loss.detach())
-            if set(turn.networks) & set(self.game.sampled):
+            if self.game.moves_samples(turn):
                 self.batches.hold(part)
         distributed.average_gradients(parameters)
         self._apply(turn.player, optimizer, parameters)
 
     def terms(self, turn: Turn, repeat: int, part: int) -> dict[str, Tensor]:
         """A player's loss terms on this process's part of the global batch."""
-        number = self.batches.number(turn, repeat)
-        batch = self.batches.prepared(self.step, number, part)
-        drawing = self.batches.drawing(self.step, f"{number}/{turn.player}", part)
+        batch = self.batches.prepared(self.step, turn, repeat, part)
+        drawing = self.batches.drawing(self.step, f"{self.batches.number(turn, repeat)}/{turn.player}", part)
         with frozen(self.game, turn.networks), drawing, self.settings.autocast():
             return self.game.terms(turn, batch, self.step)
 

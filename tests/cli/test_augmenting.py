@@ -7,6 +7,7 @@ from small import small_model
 import ganzoo
 from ganzoo.augmenting import _folder_names, augment
 from ganzoo.random import derive
+from ganzoo.report.card import model_card
 from ganzoo.zoo import load, save
 
 
@@ -29,6 +30,12 @@ def test_card_and_origin_lie_beside_the_classes(conditional_model, tmp_path):
     assert (out / "MODEL.md").read_text() == conditional_model.card
     told = (out / "README.md").read_text()
     assert "6 images, 2 of each class" in told and "seed 7 and truncation 0.5" in told
+
+
+def test_the_card_shows_no_picture_that_is_not_there(conditional_model, tmp_path):
+    conditional_model.card = model_card(conditional_model.config, {})
+    card = (augment(conditional_model, tmp_path / "out", per_class=1) / "MODEL.md").read_text()
+    assert "samples.png" in conditional_model.card and "](samples.png)" not in card and "## Training" in card
 
 
 def test_an_image_does_not_depend_on_how_many_and_which_others_are_made(conditional_model, tmp_path):

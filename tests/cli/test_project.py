@@ -99,6 +99,24 @@ def test_command_writes_a_sheet_and_a_latent_that_is_sampled_again(cli, tiny_mod
         assert np.array_equal(again, sheet[2:18, 20:36])
 
 
+@pytest.mark.parametrize("variant", SAMPLING)
+def test_command_takes_every_generator_from_noise(variant, cli, tmp_path):
+    config = configure(variant, captions=["number 7"] if variant == "stackgan" else [])
+    game = create_game(config, networks=create_game(config).sampled)
+    folder, out = save(Model(config, game), tmp_path / "model"), tmp_path / "out"
+    Image.new("L", (config.resolution, config.resolution), 99).save(tmp_path / "gray.png")
+    done = cli("project", folder, tmp_path / "gray.png", "--steps", 1, "--features", "none", "--out", out)
+    assert done.code == 0, done.err
+    assert cli("sample", folder, "--latent", out / "gray.safetensors", "--out", tmp_path / "again.png").code == 0
+
+
+def test_results_lie_in_a_folder_named_after_the_model(cli, tiny_model_dir, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli("project", tiny_model_dir, photo, "--steps", 1, "--features", "none")
+    assert done.out.startswith("tiny-projected/photo.png  off by ")
+    assert {file.name for file in (tmp_path / "tiny-projected").iterdir()} == {"photo.png", "photo.safetensors"}
+
+
 def test_images_of_any_size_and_colour_are_taken(cli, tiny_model_dir, conditional_model_dir, tmp_path):
     (tmp_path / "in").mkdir()
     Image.new("RGBA", (50, 31), (9, 90, 200, 255)).save(tmp_path / "in/colour.png")
@@ -132,22 +150,32 @@ def test_latents_of_another_model_are_refused(cli, tiny_model, tiny_model_dir, c
         ([conditional_model_dir, "--latent", latent], "holds latents of a dcgan model, and this is a sngan-projection"),
         ([tiny_model_dir, "--latent", weights], "holds no latents"),
         ([tiny_model_dir, "--latent", tmp_path / "nowhere"], "does not exist"),
+        ([tiny_model_dir, "--latent", latent, "--style-mix", 2], "without -n, --label, --captions or --latent"),
         ([tiny_model_dir, "--latent", latent, "-n", 3], "without -n, --label"),
         ([tiny_model_dir, "--latent", latent, "--truncation", 0.5], "or --truncation"),
         ([tiny_model_dir, "--latent", latent, "--interpolate", 3, "--out", "walk.gif"], "without -n, --label"),
     ):
         arguments = arguments if "--out" in arguments else [*arguments, "--out", tmp_path / "x.png"]
         assert sentence in cli("sample", *arguments).sentence()
-    latents, labels = read_latents([latent, latent], "dcgan")
+    latents, labels = read_latents([latent, latent], tiny_model)
     assert latents.shape == (2, 100) and labels.tolist() == [0, 0]
     with pytest.raises(GanzooError, match=r"this model's are \(n, 100\)"):
         tiny_model.render(latents[:, :50])
-    with pytest.raises(GanzooError, match="images of shape"):
+    with pytest.raises(GanzooError, match=r"images of shape \(1, 3, 16, 16\) .* this model's are \(n, 1, 16, 16\)$"):
         project(tiny_model, torch.zeros(1, 3, 16, 16))
+
+
+def test_latents_of_other_weights_are_noted(cli, tiny_model, tiny_model_dir, photo, tmp_path):
+    cli("project", tiny_model_dir, photo, "--steps", 1, "--features", "none", "--out", tmp_path / "out")
+    next(tiny_model.game.parameters()).data += 1
+    other, latent = save(tiny_model, tmp_path / "other"), tmp_path / "out/photo.safetensors"
+    for model, notes in ((tiny_model_dir, 0), (other, 1)):
+        done = cli("sample", model, "--latent", latent, "--latent", latent, "--out", tmp_path / "again.png")
+        assert done.code == 0 and done.err.count("found with another dcgan model's weights") == notes
 
 
 def test_latents_are_as_good_after_saving(tiny_model, photo, tmp_path, cli, tiny_model_dir):
     cli("project", tiny_model_dir, photo, "--steps", 1, "--features", "none", "--out", tmp_path / "out")
-    rendered = load(tiny_model_dir).render(*read_latents([tmp_path / "out/photo.safetensors"], "dcgan"))
+    rendered = load(tiny_model_dir).render(*read_latents([tmp_path / "out/photo.safetensors"], tiny_model))
     sheet = np.asarray(Image.open(tmp_path / "out/photo.png").convert("L"))
     assert np.array_equal(np.asarray(to_images(rendered)[0]), sheet[2:18, 20:36])

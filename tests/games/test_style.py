@@ -65,6 +65,11 @@ def test_path_lengths_are_those_of_the_jacobian():
     torch.testing.assert_close(deviation, (lengths - mean).square().mean(), rtol=1e-3, atol=1e-6)
 
 
+def test_path_lengths_are_taken_without_mixing_too():
+    terms = step_terms(stylegan2(game__style_mixing=0.0), 1, 0)
+    assert terms["path_length"].isfinite() and terms["path_length"] > 0
+
+
 def test_the_path_length_term_is_weighted_for_its_interval():
     one, other = (stylegan2(game__path_length=2.0, game__path_length_interval=k) for k in (1, 4))
     torch.testing.assert_close(4 * step_terms(one, 1, 0)["path_length"], step_terms(other, 1, 0)["path_length"])
@@ -89,7 +94,10 @@ def test_most_images_mix_two_styles():
     assert changes.any(1).float().mean().item() == pytest.approx(0.9, abs=0.05)
     assert changes.any(0).all(), "every layer may be the first of the second style"
     plain = create_game(configure("stylegan2", game__style_mixing=0.0))
+    mapped = []
+    plain.generator.mapping.register_forward_hook(lambda *_: mapped.append(1))
     assert not (plain._styles({"images": torch.zeros(50, 1, 1, 1)}).diff(dim=1)).any()
+    assert len(mapped) == 1, "a second style would be thrown away"
 
 
 def test_the_mean_style_follows_the_mapping_and_is_carried():

@@ -114,16 +114,23 @@ def test_without_captions_the_examples_are_drawn(model):
 
 def test_a_trained_model_keeps_its_examples_and_its_stage(tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
-    options = {"dataset": captioned(tmp_path / "data"), "overrides": tiny("stackgan"), "device": "cpu", "quiet": True}
+    wishes = tiny("stackgan") | {"game.factor": 4}
+    options = {"dataset": captioned(tmp_path / "data"), "overrides": wishes, "device": "cpu", "quiet": True}
     loaded = ganzoo.load(train("stackgan", resolution=32, steps=2, out=tmp_path / "run", **options))
     assert loaded.game.stage == 2 and "image 0" in loaded.config.captions and "number 10" in loaded.config.captions
     assert (
         "captions=" in loaded.card
-        and "text-to-image" in loaded.card
+        and "A text-to-image generator of 32 × 32" in loaded.card
         and repr(loaded) == "Model(stackgan, 32×32×1, texts)"
     )
     again = train("stackgan", resolution=32, steps=2, out=tmp_path / "again", **options)
     assert same(loaded.game.state_dict(), ganzoo.load(again).game.state_dict())
+
+
+def test_latents_are_rendered_with_their_texts_or_with_examples(model):
+    latents, texts = model.game.latents(2, labels=model.game.codes(CAPTIONS))
+    assert not torch.allclose(model.render(latents, texts), model.render(latents, texts.flip(0)))
+    assert model.render(latents).shape == (2, 1, 32, 32)
 
 
 # What is refused, in one sentence.
@@ -158,6 +165,24 @@ def test_pieces_that_would_cut_groups_are_refused():
     _check_batch(text_config(**wishes), 2)
     with pytest.raises(GanzooError, match=r"compares 4 images with each other, .* pieces of 2 .* -o game\.group"):
         _check_batch(text_config(**wishes), 4)
+
+
+def test_images_without_a_neighbour_are_refused():
+    """An odd piece's last image would get another text than in the whole batch, and an image alone its own."""
+    _check_batch(text_config(schedule__batch_size=8), 4)
+    for batch_size, accumulate, rows in ((6, 2, 3), (4, 4, 1)):
+        with pytest.raises(GanzooError, match=rf"compares 2 images .* pieces of {rows} .* -o game\.mismatch=0"):
+            _check_batch(text_config(schedule__batch_size=batch_size), accumulate)
+    _check_batch(text_config(schedule__batch_size=6, game__mismatch=0), 2)
+    with pytest.raises(GanzooError, match="a batch of 1 has not"):
+        create_game(text_config(schedule__batch_size=1))
+
+
+def test_what_a_game_does_by_default_counts_too():
+    config = text_config(schedule__batch_size=6)
+    config.game.options.pop("mismatch")
+    with pytest.raises(GanzooError, match="pieces of 3"):
+        _check_batch(config, 2)
 
 
 def test_penalties_name_the_discriminator_to_change():

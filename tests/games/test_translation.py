@@ -44,6 +44,31 @@ def test_pix2pix_terms_are_the_papers():
     torch.testing.assert_close(terms["reconstruction"], 100 * (fake - b).abs().mean())
 
 
+@pytest.mark.parametrize(("loss", "passes"), [("non-saturating", 2), ("relativistic-paired", 2)])
+def test_feature_matching_compares_the_discriminators_maps_and_makes_them_once(loss, passes):
+    wishes = {"game__reconstruction": "feature-matching", "game__reconstruction_weight": 10, "loss": loss}
+    trainer = trainer_for(configure("pix2pix", networks__discriminator__patch=16, **PLAIN, **wishes))
+    discriminator, counted = trainer.game.discriminator, []
+    discriminator.layers.register_forward_hook(lambda *_: counted.append(1))
+    discriminator.to_logit.register_forward_hook(lambda *_: counted.append(1))
+    terms, batch = trainer.terms(trainer.game.turns[1], 0, 0), trainer.batches.latest
+    assert len(counted) == passes
+    a, b, fake = batch["images_a"], batch["images_b"], batch["fake"]
+    inner = [discriminator.layers[:depth](torch.cat([a, x], 1)) for x in (fake, b) for depth in (2, 5)]
+    assert isinstance(discriminator.layers[1], torch.nn.LeakyReLU) and len(discriminator.layers) == 5
+    torch.testing.assert_close(terms["reconstruction"], 5 * (l1(inner[0], inner[2]) + l1(inner[1], inner[3])))
+    fake.retain_grad()
+    terms["reconstruction"].backward()
+    assert fake.grad.abs().sum() > 0 and discriminator.to_logit.weight.grad is None
+    assert "reconstruction" in trainer.terms(trainer.game.turns[1], 0, 0)
+
+
+def test_feature_matching_needs_maps():
+    network = {"name": "dcgan-discriminator", "channels": 4}
+    with pytest.raises(GanzooError, match="which dcgan-discriminator hides; use patchgan-discriminator"):
+        create_game(configure("pix2pix", game__reconstruction="feature-matching", networks__discriminator=network))
+
+
 def test_cyclegan_terms_are_the_papers():
     trainer = trainer_for(configure("cyclegan", mirror=False, jitter=1))
     game, (make, judge) = trainer.game, trainer.game.turns

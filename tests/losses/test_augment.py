@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import configure, trainer_for
+from tiny import SAMPLING, VARIANTS, configure, trainer_for
 
 from ganzoo import random
 from ganzoo.errors import GanzooError
@@ -223,15 +223,20 @@ def test_the_probability_is_carried_by_checkpoints_and_not_by_models():
     assert not any("augment" in name for name in tensors if name.startswith("ema/"))
 
 
-@pytest.mark.parametrize(
-    "variant", ["gan", "dcgan", "cgan", "acgan", "wgan-gp", "sngan", "ragan", "r3gan", "stylegan2"]
-)
+@pytest.mark.parametrize("variant", SAMPLING)
 @pytest.mark.parametrize("name", NAMES)
 def test_any_noise_to_image_variant_takes_them(variant, name):
     options = {"name": name} | ({"probability": 0.5} if name == "ada" else {})
     trainer = trainer_for(configure(variant, augment=options, schedule__log_every=1))
-    trainer.run(2, [])
+    trainer.run(1, [])
     assert all(value.isfinite() for value in trainer.log.values())
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in SAMPLING])
+def test_games_between_images_refuse_them(variant):
+    """Pix2Pix's output would be moved beside an input that is not."""
+    with pytest.raises(GanzooError, match=f"^{variant} makes images from images: augment=ada would"):
+        create_game(configure(variant, augment="ada"))
 
 
 def test_what_is_no_augmentation_is_refused():

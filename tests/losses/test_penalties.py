@@ -238,6 +238,23 @@ def test_an_interval_takes_its_whole_weight_at_once(images):
     assert due == [0, 16, 32]
 
 
+@pytest.mark.parametrize(("joint", "balanced", "passes"), [(True, False, 2), (True, True, 3), (False, True, 4)])
+def test_consistency_looks_once_at_each_image(images, joint, balanced, passes):
+    """The loss's own logits of unmoved images serve it, with their gradients."""
+    weight, seen = torch.randn(SHAPE, requires_grad=True), []
+    change = penalty("consistency", balanced=balanced)
+    objective = AdversarialObjective(ADVERSARIAL.create("hinge", {}), {"consistency": change}, joint=joint)
+
+    def terms(function):
+        with random.drawing_from(random.Stream(0, "test", 6, 6)):
+            value = function(lambda x: seen.append(x) or linear(weight)(x), *images)
+        return value, torch.autograd.grad(value, weight)[0]
+
+    shared = terms(lambda *given: objective.discriminator_terms(*given)["consistency"])
+    assert len(seen) == passes
+    torch.testing.assert_close(shared, terms(change))
+
+
 @pytest.mark.parametrize("interval", [0, -2])
 def test_impossible_intervals_are_refused(interval):
     with pytest.raises(GanzooError, match="interval"):

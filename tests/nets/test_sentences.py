@@ -90,6 +90,17 @@ def test_both_players_learn_beside_it(folder):
     assert moved >= {"generator", "discriminator"} and "text" not in moved
 
 
+def test_every_caption_is_looked_at_before_training(folder, tmp_path):
+    """The one with most tokens is neither the longest in bytes nor an image's first."""
+    data = captioned(tmp_path / "data")
+    table = (data / "captions.csv").read_text().replace("number 3\n", f"{'a ' * 11}\n")
+    (data / "captions.csv").write_text(table + "\n0.png,number seven seven seven seven seven")
+    options = {"overrides": tiny("stackgan") | wishes(folder), "device": "cpu", "quiet": True, "resolution": 32}
+    with pytest.raises(GanzooError, match="has 13 tokens, the encoder takes 12"):
+        train("stackgan", dataset=data, steps=2, out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_cannot_be_had_is_refused_in_a_sentence(folder, tmp_path, monkeypatch):
     with pytest.raises(GanzooError, match=r"^the text 'a red .* has 15 tokens, the encoder takes 12; shorten it$"):
         create_game(configure("stackgan", captions=["a red seven " * 4 + "1"], **wishes(folder)))

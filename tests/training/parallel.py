@@ -31,6 +31,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "full pool": ("cyclegan", {"game.pool": 3, **SMALL}),
     "matching": ("stackgan", {"game.matching": 1, "game.group": 4}),
     "paired": ("wgan-gp", {"loss": "relativistic-paired"}),
+    # The probability moves after each step.
+    "augmented": ("dcgan", {"augment": {"name": "ada", "probability": 0.5, "interval": 8, "speed": 100}, **LAYER}),
     "average with penalties": ("wgan-gp", {"loss": "relativistic-average", "penalties": ["r1", "r2", "consistency"]}),
     "dragan with dropout": ("gan", {"penalties": ["dragan"]}),
     "separate passes": ("dcgan", {"loss": "relativistic-average"}),

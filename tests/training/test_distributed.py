@@ -15,7 +15,7 @@ import parallel
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import tiny
+from tiny import same, tiny
 
 import ganzoo
 from ganzoo.errors import GanzooError
@@ -101,6 +101,7 @@ EXACT = [
     "paired",
     "pix2pix",
     "repeated",
+    "stackgan",
 ]
 EXACT += ["wgan", "wgan-gp"]
 
@@ -136,6 +137,18 @@ def test_a_run_of_two_processes_is_written_once_and_resumes(prepared, tmp_path, 
     assert [path.name for path in (run / "checkpoints").iterdir()] == [CHECKPOINT.name]
     alone = train("gan", steps=4)
     torch.testing.assert_close(ganzoo.load(run).sample(4), ganzoo.load(alone).sample(4), rtol=0, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_with_batch_norm_resume_exactly(prepared, tmp_path):
+    for run, *options in (("whole", "--steps", "4"), ("part", "--steps", "4", "--stop-at", "2")):
+        both = train_both(prepared, tmp_path, *options, "--out", run, variant="dcgan")
+        assert [process.returncode for process in both] == [0, 0], both
+    both = train_both(prepared, tmp_path, "--resume", "part")
+    assert [process.returncode for process in both] == [0, 0], both
+    whole, part = (load_file(tmp_path / run / CHECKPOINT) for run in ("whole", "part"))
+    assert any("running_mean" in name for name in whole)
+    assert same(whole, part)
 
 
 def steps(run: Path) -> list[int]:

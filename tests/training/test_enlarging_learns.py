@@ -10,8 +10,10 @@ from ganzoo.config import resolve
 from ganzoo.data.loader import to_float
 from ganzoo.data.prepare import open_dataset
 from ganzoo.games.superres import enlarged, reduced
+from ganzoo.metrics.features import load_extractor
 from ganzoo.metrics.images import perceptual_distance, psnr
 from ganzoo.nets.pretrained import Features
+from ganzoo.zoo import to_uint8
 
 HELD_OUT = 200
 
@@ -30,6 +32,10 @@ def test_srgan_beats_the_bicubic_filters_perceptual_distance():
         [measure(images).mean().item() for images in (made, bicubic)]
         for measure in (lambda x: perceptual_distance(features, x, large), lambda x: psnr(x, large))
     ]
-    print(f"perceptual distance {scores[0]}, PSNR {scores[1]} of srgan and bicubic")
+    judge = load_extractor("mnist-classifier")  # which no loss asked
+    seen = [judge(to_uint8(images))[0] for images in (made, bicubic, large)]
+    scores.append([(each - seen[2]).square().sum(1).mean().item() for each in seen[:2]])
+    print(f"perceptual distance {scores[0]}, PSNR {scores[1]}, a classifier's {scores[2]} of srgan and bicubic")
     assert scores[0][0] < 0.7 * scores[0][1]
+    assert scores[2][0] < 0.3 * scores[2][1]
     assert torch.isfinite(made).all()

@@ -38,12 +38,24 @@ def test_two_and_two_steps_are_four(variant, train, saved, tmp_path):
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_a_run_resumes_on_either_side_of_the_border_between_its_phases(stop, train, saved, tmp_path):
-    phases = {"game.pretrain": 0.5}
-    whole = train("srgan", steps=4, out=tmp_path / "whole", overrides=phases)
-    part = train("srgan", steps=4, stop_at=stop, out=tmp_path / "part", overrides=phases)
+@pytest.mark.parametrize(("variant", "phase"), [("srgan", "game.pretrain"), ("stackgan", "game.stage_one")])
+def test_a_run_resumes_on_either_side_of_the_border_between_its_phases(variant, phase, stop, train, saved, tmp_path):
+    options = {"steps": 4, "resolution": 28, "overrides": {phase: 0.5}}
+    whole = train(variant, out=tmp_path / "whole", **options)
+    part = train(variant, stop_at=stop, out=tmp_path / "part", **options)
     train(resume=part)
     assert same(saved(whole)[0], saved(part)[0])
+
+
+def test_a_run_resumes_while_the_augmentations_probability_moves(train, saved, tmp_path):
+    ada = {"augment": {"name": "ada", "probability": 0.5, "interval": 4, "speed": 100}}
+    whole = train("dcgan", steps=4, out=tmp_path / "whole", overrides=ada)
+    part = train("dcgan", steps=4, stop_at=3, out=tmp_path / "part", overrides=ada)
+    probability = "game/objective.augment.probability"
+    before = saved(part)[0][probability]
+    train(resume=part)
+    assert same(saved(whole)[0], saved(part)[0])
+    assert 0.5 != before != saved(part)[0][probability]
 
 
 def test_a_resumed_run_sees_the_batches_that_were_due(train, tmp_path):
