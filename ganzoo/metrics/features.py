@@ -6,7 +6,6 @@ depend on its pixels alone: across batch sizes they agree to 1e-4 of the feature
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganzoo.checksum import checksum
+from ganzoo.checksum import checksum, checksum_of
 from ganzoo.data.datasets import Source
 from ganzoo.data.download import download
 from ganzoo.errors import GanzooError
@@ -109,7 +108,7 @@ def inception(weights: str | Path | None = None) -> Extractor:
 
     network = Inception()
     if weights == "random":
-        sha256 = _digest(network)
+        sha256 = checksum_of(network)
     else:
         file = Path(weights) if weights else download(INCEPTION, ganzoo_home() / "weights")
         fill(network, file)
@@ -172,7 +171,7 @@ def pretrained(name: str, weights: str | Path | None = None) -> Extractor:
         prepare,
         side=side,
         resize=f"antialiased {mode} to {side} x {side}",
-        sha256=checksum(backbone.file) if backbone.file else _digest(backbone.network),
+        sha256=checksum(backbone.file) if backbone.file else checksum_of(backbone.network),
         official=weights is None,
     )
 
@@ -261,11 +260,3 @@ def _gray(images: Tensor) -> Tensor:
     """ITU-R 601 luma."""
     weights = torch.tensor([0.299, 0.587, 0.114], device=images.device)[:, None, None]
     return images if images.shape[1] == 1 else (images * weights).sum(1, keepdim=True)
-
-
-def _digest(network: nn.Module) -> str:
-    """Of weights that are in no file of ours."""
-    digest = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
