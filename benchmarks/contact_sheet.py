@@ -21,9 +21,10 @@ COLUMNS, INCHES = 4, 3.2
 def sheet() -> Figure:
     """Each model's uncurated grid, below its name what it scores beside real data, its size and its training."""
     models = bundled_models()
-    rows = math.ceil(len(models) / COLUMNS)
-    figure = Figure(figsize=(COLUMNS * INCHES, rows * (INCHES + 0.7)), dpi=110, layout="constrained")
-    places = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+    columns = min(COLUMNS, len(models))
+    rows = math.ceil(len(models) / columns)
+    figure = Figure(figsize=(columns * INCHES, rows * (INCHES + 0.7)), dpi=110, layout="constrained")
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for place in places:
         place.axis("off")
     for place, (name, folder) in zip(places, models.items(), strict=False):
