@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganzoo.index import known_model
 from ganzoo.weights import bundled_models
-from ganzoo.words import number
+from ganzoo.words import duration, number
 
 PLACE = Path(__file__).parents[1] / "docs" / "images" / "zoo.png"
 COLUMNS, INCHES = 4, 3.2
@@ -38,8 +38,8 @@ def sheet() -> Figure:
 def told(name: str, folder: Path) -> str:
     """A model's score, size and training in two lines."""
     entry, facts = known_model(name), json.loads((folder / "config.json").read_text(encoding="utf-8"))["facts"]
-    minutes = f"{facts['cpu_seconds'] / 60:.0f} processor minutes"
-    return f"{_score(entry['score'])}\n{entry['bytes'] / 1e6:.1f} MB, {facts['steps']:,} steps in {minutes}"
+    spent = f"{facts['steps']:,} steps in {duration(facts['cpu_seconds'])} of processor time"
+    return f"{_score(entry['score'])}\n{entry['bytes'] / 1e6:.1f} MB, {spent}"
 
 
 def _score(score: dict[str, Any] | None) -> str:

@@ -16,9 +16,9 @@ from ganzoo.config import Strict, resolve
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.translation import from_images
 from ganzoo.metrics.evaluate import default_extractor
+from ganzoo.metrics.features import maker_of
 from ganzoo.metrics.protocol import PROTOCOLS
-from ganzoo.nets.pretrained import PREFIX
-from ganzoo.registry import EXTRACTORS, GAMES, METRICS
+from ganzoo.registry import GAMES, METRICS
 from ganzoo.training.plan import Request, family
 from ganzoo.variants import list_variants, read_variant, read_yaml
 from ganzoo.words import duration, plural
@@ -76,8 +76,8 @@ class Scoring(Strict):
     @field_validator("extractor")
     @classmethod
     def _seen(cls, name: str | None) -> str | None:
-        if name is not None and not name.startswith(PREFIX):
-            EXTRACTORS.get(name)
+        if name is not None:
+            maker_of(name)
         return name
 
     @field_validator("metrics")

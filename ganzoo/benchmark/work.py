@@ -24,7 +24,7 @@ from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.machine import pick_device
 from ganzoo.metrics.evaluate import enlargements
-from ganzoo.metrics.judge import Judge
+from ganzoo.metrics.judge import HALF, Judge
 from ganzoo.metrics.protocol import choose
 from ganzoo.report.curves import thinned
 from ganzoo.report.record import read_run
@@ -152,7 +152,8 @@ def _floor(job: Job) -> list[Result]:
 def _real(job: Job, subject: str, scores: dict[str, Score]) -> Result:
     return Result(
         **_common(job, scores),
-        row=job.row if "half" in subject else job.row.replace("halves", "test"),
+        # "real test images" are of the row real-test-…
+        row=job.row if subject in (HALF, "bicubic") else job.row.replace("halves", subject.split()[1]),
         kind="data",
         title=subject,
         scores=scores,

@@ -91,11 +91,16 @@ def load_extractor(name: str, weights: str | Path | None = None) -> Extractor:
 
     Raises GanzooError for unknown names, weights that cannot be had and files that do not fit.
     """
-    create = EXTRACTORS.get(name) if not name.startswith(PREFIX) else partial(pretrained, name)
+    create = maker_of(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         extractor: Extractor = create(weights)
     return extractor
+
+
+def maker_of(name: str) -> Callable[..., Extractor]:
+    """What makes the extractor of a name from its weights; raises UnknownName."""
+    return partial(pretrained, name) if name.startswith(PREFIX) else EXTRACTORS.get(name)
 
 
 @EXTRACTORS.register("inception")
