@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -94,10 +93,8 @@ class _Side:
 
 @contextmanager
 def _running(command: Sequence[str]) -> Iterator[_Side]:
-    # Threads that spin while they wait make two-thread times on a shared machine meaningless.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         try:
             yield _Side(process)
         finally:

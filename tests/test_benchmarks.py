@@ -17,6 +17,7 @@ TINY = {
     "networks.discriminator": {"name": "dcgan-discriminator", "channels": 4, "kernel_size": 4, "norm": "none"},
     "schedule.batch_size": 4,
     "schedule.log_every": 1,
+    "schedule.ema": 0.9,
 }
 
 

@@ -16,7 +16,8 @@ from benchmarks.duel import Duel
 from benchmarks.trainers import OneStep, real_batches, trainer_of_pairs
 from ganzoo.config import resolve
 from ganzoo.games.base import Game
-from ganzoo.nets.layers import BlockConv2d, InstanceNorm2d, ShiftedInstanceNorm2d
+from ganzoo.nets.layers import BlockConv2d
+from ganzoo.nets.norms import InstanceNorm2d, ShiftedInstanceNorm2d
 
 Batch = tuple[Tensor, Tensor]
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}

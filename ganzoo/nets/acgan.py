@@ -13,13 +13,12 @@ from ganzoo.nets.layers import (
     depth,
     flatten,
     initialise_normal,
-    keeps_bias,
     labels_for,
     needs_classes,
-    norm2d,
     one_hot,
     spectral,
 )
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 WIDEST_UP, WIDEST_DOWN = 8, 32

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Project, VectorBatchNorm2d, labels_for, spectral
+from ganzoo.nets.layers import Project, labels_for, spectral
+from ganzoo.nets.norms import VectorBatchNorm2d
 from ganzoo.nets.resnet import UpBlock, attention_size, attentions, generator_widths, initialise
 from ganzoo.registry import NETWORKS
 

@@ -8,17 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import (
-    Project,
-    depth,
-    flatten,
-    initialise_normal,
-    keeps_bias,
-    labels_for,
-    norm2d,
-    one_hot,
-    spectral,
-)
+from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, labels_for, one_hot, spectral
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 WIDEST = 8

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ganzoo import random
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Project, UpConv2d, depth, initialise_normal, keeps_bias, norm2d, spectral
+from ganzoo.nets.layers import Project, UpConv2d, depth, initialise_normal, spectral
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 SHARES = (16, 8, 4, 2, 2, 1, 0.5, 0.25, 0.125)  # the generator's widths at 4, 8, … 1024 pixels

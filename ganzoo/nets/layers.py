@@ -13,9 +13,9 @@ from torch.nn.utils import parametrizations, parametrize
 
 from ganzoo import random
 from ganzoo.errors import GanzooError
+from ganzoo.nets.norms import as_map
 
 LARGEST = 1024
-NORMS = ("none", "batch", "layer", "instance")
 
 
 def depth(resolution: int) -> tuple[int, int]:
@@ -31,102 +31,6 @@ def stage_widths(resolution: int, channels: int, widest: int) -> tuple[int, list
     """The smallest map's size and the widths from it up to the resolution."""
     base, doublings = depth(resolution)
     return base, [min(channels << halvings, widest) for halvings in range(doublings, -1, -1)]
-
-
-def norm2d(name: str, channels: int, num_classes: int = 0) -> nn.Module:
-    """A normalisation by name: none, batch (conditional when there are classes), layer or instance."""
-    if num_classes and name != "batch":
-        raise GanzooError(f"labels enter a generator through batch norm, but its norm is '{name}'; use norm=batch")
-    if name == "batch":
-        return ConditionalBatchNorm2d(channels, num_classes) if num_classes else nn.BatchNorm2d(channels)
-    if name == "layer":
-        return nn.GroupNorm(1, channels)
-    if name == "instance":
-        return InstanceNorm2d(channels)
-    if name == "none":
-        return nn.Identity()
-    raise GanzooError(f"unknown norm '{name}'; known: {', '.join(NORMS)}")
-
-
-def keeps_bias(norm: str) -> bool:
-    """Whether a bias right before this normalisation changes anything (batch and instance subtract it)."""
-    return norm in ("none", "layer")
-
-
-class ConditionalBatchNorm2d(nn.Module):
-    """Batch norm whose scale and shift belong to the label: (N, C, H, W), (N,) -> (N, C, H, W).
-
-    Dumoulin et al. 2017, as used by Miyato & Koyama 2018 (https://arxiv.org/abs/1802.05637).
-    """
-
-    def __init__(self, channels: int, num_classes: int):
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.scale = nn.Parameter(torch.ones(num_classes, channels))
-        self.shift = nn.Parameter(torch.zeros(num_classes, channels))
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        return torch.addcmul(_as_map(self.shift[labels]), self.norm(x), _as_map(self.scale[labels]))
-
-
-class VectorBatchNorm2d(nn.Module):
-    """Batch norm whose scale and shift are linear in a vector: (N, C, H, W), (N, size) -> (N, C, H, W).
-
-    Brock et al. 2019, section 3.1 and appendix B (https://arxiv.org/abs/1809.11096).
-    """
-
-    def __init__(self, channels: int, size: int):
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.scale = nn.Linear(size, channels, bias=False)
-        self.shift = nn.Linear(size, channels, bias=False)
-
-    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
-        return torch.addcmul(_as_map(self.shift(vector)), self.norm(x), 1 + _as_map(self.scale(vector)))
-
-
-class InstanceNorm2d(nn.Module):
-    """Each channel of each image at mean 0 and variance 1, then a scale and a shift of its own; shape-preserving.
-
-    Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022).
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return instance_norm(x, self.weight, self.bias)
-
-
-class ShiftedInstanceNorm2d(nn.Module):
-    """Instance norm with the bias of the convolution before it added afterwards, since the norm would cancel it."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return instance_norm(x, None, self.bias)
-
-
-def instance_norm(x: Tensor, weight: Tensor | None, bias: Tensor) -> Tensor:
-    """Normalise each channel of each image of (N, C, H, W), by the fastest of torch's norms that gets it right.
-
-    Its own instance norm answers a channels-last gradient of a single contiguous image with a wrong one (2.14).
-    Group norm is several times as fast, but slow backwards on channels-last maps; there, batch norm of one image
-    at a time is not.
-    """
-    if x.is_contiguous() or x.device.type != "cpu":
-        return F.group_norm(x, x.shape[1], weight, bias)
-    images = [F.batch_norm(image, None, None, weight, bias, training=True) for image in x.split(1)]
-    return torch.cat(images)
-
-
-def translation_norm(name: str, channels: int) -> nn.Module:
-    """A normalisation by name, as :func:`norm2d`, or "shifted": instance norm with a bias and no scale."""
-    return ShiftedInstanceNorm2d(channels) if name == "shifted" else norm2d(name, channels)
 
 
 class SelfAttention(nn.Module):
@@ -193,7 +97,7 @@ class MinibatchStd(nn.Module):
         size = next(size for size in range(self.group, 0, -1) if len(x) % size == 0)
         variance = x.float().unflatten(0, (-1, size)).var(1, correction=0)
         std = (variance + 1e-8).sqrt().mean((1, 2, 3)).repeat_interleave(size)
-        return torch.cat([x, _as_map(std[:, None]).expand(-1, 1, *x.shape[2:]).to(x.dtype)], 1)
+        return torch.cat([x, as_map(std[:, None]).expand(-1, 1, *x.shape[2:]).to(x.dtype)], 1)
 
 
 class Filter(nn.Module):
@@ -360,10 +264,6 @@ def needs_classes(network: nn.Module, num_classes: int) -> None:
     """Refuse to build a conditional network for data without labels."""
     if num_classes < 1:
         raise GanzooError(f"{type(network).__name__} needs labelled data: num_classes must be at least 1")
-
-
-def _as_map(x: Tensor) -> Tensor:
-    return x[..., None, None]
 
 
 def _unreachable(resolution: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ganzoo.nets.dcgan import DCGANDiscriminator
-from ganzoo.nets.layers import Project, depth, initialise_normal, norm2d
+from ganzoo.nets.layers import Project, depth, initialise_normal
+from ganzoo.nets.norms import norm2d
 from ganzoo.registry import NETWORKS
 
 WIDEST = 4

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, Maxout, flatten, keeps_bias, labels_for, needs_classes, one_hot
+from ganzoo.nets.layers import Dropout, Maxout, flatten, labels_for, needs_classes, one_hot
+from ganzoo.nets.norms import keeps_bias
 from ganzoo.registry import NETWORKS
 
 SMALLEST = 8

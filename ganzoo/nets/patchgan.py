@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import initialise_normal, spectral, translation_norm
+from ganzoo.nets.layers import initialise_normal, spectral
+from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
 # Receptive field -> halvings; 286 is the paper's "full" critic of 256-pixel images.

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.nets.layers import keeps_bias, norm2d, spectral
+from ganzoo.nets.layers import spectral
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.nets.pretrained import Features
 from ganzoo.registry import NETWORKS
 

@@ -15,17 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import (
-    DownConv2d,
-    Project,
-    SelfAttention,
-    UpConv2d,
-    depth,
-    keeps_bias,
-    labels_for,
-    norm2d,
-    spectral,
-)
+from ganzoo.nets.layers import DownConv2d, Project, SelfAttention, UpConv2d, depth, labels_for, spectral
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 WIDEST = 16

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import BlockConv2d, Dropout, initialise_normal, memory_format, translation_norm
+from ganzoo.nets.layers import BlockConv2d, Dropout, initialise_normal, memory_format
+from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
 
@@ -80,4 +81,4 @@ class Residual(nn.Module):
 
 def _stage(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: str) -> list[nn.Module]:
     """A convolution, its norm and ReLU."""
-    return [convolution, translation_norm(norm, convolution.out_channels), nn.ReLU()]
+    return [convolution, translation_norm(norm, convolution.out_channels), nn.ReLU(inplace=True)]

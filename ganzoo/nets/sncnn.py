@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, keeps_bias, norm2d, spectral
+from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, spectral
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 WIDEST = 8

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ganzoo import random
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Project, UpConv2d, depth, flatten, keeps_bias, norm2d, spectral, stage_widths
+from ganzoo.nets.layers import Project, UpConv2d, depth, flatten, spectral, stage_widths
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 WIDEST = 16

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import UpConv2d, flatten, keeps_bias, norm2d
+from ganzoo.nets.layers import UpConv2d, flatten
+from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
 DOUBLINGS = {2: 1, 4: 2, 8: 3}

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, initialise_normal, translation_norm
+from ganzoo.nets.layers import Dropout, initialise_normal
+from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
 DEEPEST = 8

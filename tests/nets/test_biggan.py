@@ -8,7 +8,8 @@ from torch import nn
 
 from ganzoo.errors import GanzooError
 from ganzoo.nets.biggan import BigGANGenerator
-from ganzoo.nets.layers import SelfAttention, VectorBatchNorm2d
+from ganzoo.nets.layers import SelfAttention
+from ganzoo.nets.norms import VectorBatchNorm2d
 from ganzoo.nets.resnet import ResNetDiscriminator
 
 
