@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ganzoo.cli._output import print_json, print_table, progress_shown
+from ganzoo.cli._output import print_json, print_note, print_table, progress_shown
 
 
 @click.command()
@@ -56,7 +56,7 @@ def command(model: str, dataset: str, metrics: str, raw: bool, card: bool, as_js
         return print_json(records)
     print_table(("SCORE", "VALUE", "OF", "IMAGES", "PROTOCOL"), [row for record in records for row in _rows(record)])
     for note in dict.fromkeys(note for record in records for note in record["notes"]):
-        click.echo(f"note: {note}")
+        print_note(note)
 
 
 def _rows(record: dict[str, Any]) -> Iterator[tuple[Any, ...]]:

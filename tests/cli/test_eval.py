@@ -16,7 +16,7 @@ def test_a_table_for_people_and_records_for_programs(cli, tiny_model, tiny_model
     result = cli(*words, "--metrics", "fid,kid", "--real-floor")
     assert result.code == 0, result.err
     assert "FID[mnist-classifier]" in result.out and "KID[mnist-classifier]" in result.out
-    assert "other half of the real images" in result.out and "note: 20 images: few" in result.out
+    assert "other half of the real images" in result.out and "note: 20 images: few" in result.err
     records = json.loads(cli(*words, "--json").out)
     assert records[0]["metric"] == "fid" and f"{records[0]['value']:.5g}" in result.out
 
