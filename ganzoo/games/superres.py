@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ganzoo import random
 from ganzoo.config import Component, Config
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Batch, Turn, build_network, build_objective, require_players
@@ -25,7 +26,9 @@ class SuperresGame(ImageToImageGame):
     scale: how many times. pretrain: share of the steps in which the generator alone learns, from the pixels'
     distance (l1 or l2); then it minimises the weighted sum of that, the distance of ``features`` (a frozen
     network's name, ``feature_weights`` its weights, ``feature_scales`` which of its maps) and the adversarial
-    loss; ``alone`` tells the phase. Ledig et al. 2017, eq. 3 and section 3.2; Wang et al. 2018, eq. 3.
+    loss; ``alone`` tells the phase. shift: by up to so many pixels both images are moved before their features
+    are compared, lest a pattern hide between a network's strides. Ledig et al. 2017, eq. 3 and section 3.2;
+    Wang et al. 2018, eq. 3.
     """
 
     sampled = ("generator",)
@@ -49,13 +52,16 @@ class SuperresGame(ImageToImageGame):
         perceptual: str = "l1",
         perceptual_weight: float = 1.0,
         adversarial_weight: float = 1e-3,
+        shift: int = 0,
     ):
         super().__init__(config)
         require_players(config.networks, ("generator", "discriminator"), "superres")
         _refuse_resolution(config.resolution, scale)
         if not 0 <= pretrain <= 1:
             raise GanzooError(f"pretrain={pretrain} is not a share of the steps; give a number from 0 to 1")
-        self.scale, self.pretrain = scale, pretrain
+        if not 0 <= shift < min(config.size):
+            raise GanzooError(f"shift={shift} does not leave anything of an image; give less than {min(config.size)}")
+        self.scale, self.pretrain, self.shift = scale, pretrain, shift
         self.pixel, self.perceptual = distance(pixel), distance(perceptual)
         self.weights = {"pixel": pixel_weight, "perceptual": perceptual_weight, "adversarial": adversarial_weight}
         self.turns = (
@@ -86,7 +92,7 @@ class SuperresGame(ImageToImageGame):
         if self.alone:
             return {"pixel": pixel}
         terms = self.objective.generator_terms(self.discriminator, fake, real) | {"pixel": pixel}
-        terms["perceptual"] = perceptual(self.features, fake, real, self.perceptual)
+        terms["perceptual"] = perceptual(self.features, *self._shifted(fake, real), self.perceptual)
         return {name: self.weights[name] * term for name, term in terms.items()}
 
     def readings(self) -> Terms:
@@ -99,6 +105,13 @@ class SuperresGame(ImageToImageGame):
 
     def beside(self, images: Tensor) -> Tensor:
         return enlarged(images, self.scale)
+
+    def _shifted(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The same part of each image and of its target, from a random corner."""
+        if not self.shift:
+            return images, target
+        corners = (random.uniform(len(images), 2, device=images.device) * (self.shift + 1)).long().tolist()
+        return _cut(images, corners, self.shift), _cut(target, corners, self.shift)
 
     def preview(self, n: int = 64) -> Tensor | None:
         """Rows of bicubic enlargement, the generator's, original."""
@@ -133,3 +146,9 @@ def _refuse_resolution(resolution: int, scale: int) -> None:
             f"resolution {resolution} is not a multiple of the scale, {scale}; the nearest possible is "
             f"{' or '.join(map(str, near))}"
         )
+
+
+def _cut(images: Tensor, corners: Sequence[tuple[int, int]], less: int) -> Tensor:
+    """A window of each image (N, C, H, W), smaller by ``less`` pixels, at a corner of its own."""
+    height, width = (side - less for side in images.shape[2:])
+    return torch.stack([image[:, y : y + height, x : x + width] for image, (y, x) in zip(images, corners, strict=True)])
