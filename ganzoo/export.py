@@ -25,7 +25,7 @@ from ganzoo.weights import WEIGHTS, is_bundled
 from ganzoo.writing import new_folder
 from ganzoo.zoo import Model, load, save, save_card, weights_file
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3  # an eighth of a step of 8 bits
 OPSET = 18
 
 
@@ -37,12 +37,14 @@ def export_model(
     onnx: bool = False,
     half: bool = False,
     known_failures: Sequence[str] = (),
+    data_licence: str = "",
 ) -> Path:
     """Write the model of a run, a directory or a name as a model directory ``out``, which must be empty or new.
 
     full: with the discriminator, from a run's checkpoint or a model that has it. onnx: also ``model.onnx``. half:
     kernels and matrices as float16, half as large a file. known_failures: sentences for the card, which is written
-    anew where it has something new to tell.
+    anew where it has something new to tell. data_licence: the terms of training data that has no name and so none
+    that are known.
     """
     if onnx:
         require_onnx()
@@ -52,8 +54,8 @@ def export_model(
         kept = model if full else _sampled_only(model)
         if half:  # so that the samples shown are those of the file
             kept.game.load_state_dict({name: halved(value).to(value) for name, value in kept.game.state_dict().items()})
-        if half or known_failures or "weights" in kept.facts:
-            kept.facts = kept.facts | _told(kept, half, known_failures)
+        if half or known_failures or data_licence or "weights" in kept.facts:
+            kept.facts = kept.facts | _told(kept, half, known_failures) | _data(kept, data_licence)
             kept.card = _card(kept, Path(out))
         save(kept, folder, full=rest, half=half)
         samples = weights_file(source).parent / "samples.png"
@@ -131,6 +133,13 @@ def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, 
     count = sum(parameter.numel() for parameter in model.game.parameters())
     failures = list(known_failures) or model.facts.get("known_failures", [])
     return {"weights": {"parameters": count, "dtype": "float16" if half else "float32"}, "known_failures": failures}
+
+
+def _data(model: Model, licence: str) -> dict[str, Any]:
+    data = model.facts.get("data") or {}
+    if licence and data.get("licence", licence) not in (None, "", licence):
+        raise GanzooError(f"the terms of {data['name']} are known: {data['licence']}; leave --data-licence out")
+    return {"data": data | {"licence": licence}} if licence else {}
 
 
 def _card(model: Model, folder: Path) -> str:

@@ -12,7 +12,12 @@ import click
 @click.option("--full", is_flag=True, help="With the discriminator, from a run's last checkpoint.")
 @click.option("--half", is_flag=True, help="Weights as float16: half the size; they load as float32.")
 @click.option("--known-failure", "failures", multiple=True, metavar="TEXT", help="A sentence for the card; repeatable.")
-def command(model: str, out: str, onnx: bool, full: bool, half: bool, failures: tuple[str, ...]) -> None:
+@click.option(
+    "--data-licence", default="", metavar="TEXT", help="The terms of training data of your own, for the card."
+)
+def command(
+    model: str, out: str, onnx: bool, full: bool, half: bool, failures: tuple[str, ...], data_licence: str
+) -> None:
     """Write MODEL, a run's folder, a model directory or a name, as a directory that `ganzoo.load` reads.
 
     \b
@@ -22,4 +27,7 @@ def command(model: str, out: str, onnx: bool, full: bool, half: bool, failures: 
     """
     from ganzoo.export import export_model
 
-    click.echo(export_model(model, out, full=full, onnx=onnx, half=half, known_failures=failures))
+    written = export_model(
+        model, out, full=full, onnx=onnx, half=half, known_failures=failures, data_licence=data_licence
+    )
+    click.echo(written)

@@ -51,6 +51,18 @@ def test_full_brings_the_discriminator_and_can_be_taken_away_again(cli, run, tmp
     assert not hasattr(load(tmp_path / "slim").game, "discriminator")
 
 
+def test_terms_of_data_are_told_where_nothing_is_known_of_them(cli, tiny_model, tmp_path):
+    tiny_model.facts = tiny_model.facts | {"data": {"name": "my-faces", "count": 3}}
+    source, terms = save(tiny_model, tmp_path / "source"), ("--data-licence", "CC0, of friends")
+    assert cli("export", source, "--out", tmp_path / "copy", *terms).code == 0
+    told = load(tmp_path / "copy")
+    assert told.facts["data"] == {"name": "my-faces", "count": 3, "licence": "CC0, of friends"}
+    assert "| licence | CC0, of friends |" in told.card
+    assert cli("export", tmp_path / "copy", "--out", tmp_path / "same", *terms).code == 0
+    refused = cli("export", tmp_path / "copy", "--out", tmp_path / "other", "--data-licence", "MIT")
+    assert refused.code != 0 and "known: CC0, of friends" in refused.err and not (tmp_path / "other").exists()
+
+
 def test_half_precision_is_half_the_size_and_says_so(cli, tiny_model_dir, tiny_model, tmp_path):
     words = ("--half", "--known-failure", "Sees nothing.", "--known-failure", "Says nothing.")
     assert cli("export", tiny_model_dir, "--out", tmp_path / "half", *words).code == 0
@@ -157,7 +169,7 @@ def _same_images(file, model):
         with torch.no_grad():
             expected = model.game.generator(z, labels if model.classes else None).numpy()
         assert images.shape == expected.shape and np.abs(expected).max() > 0.1
-        np.testing.assert_allclose(images, expected, atol=1e-4)
+        np.testing.assert_allclose(images, expected, atol=export.TOLERANCE)
 
 
 def test_onnx_file_that_differs_is_not_kept(cli, dcgan_onnx, tiny_model_dir, tmp_path, monkeypatch):
