@@ -65,7 +65,7 @@ def test_looking_up_one_name_imports_only_its_module(python):
         "NETWORKS.get('mlp-generator')\n"
         "print(sorted(name for name in sys.modules if name.startswith('ganzoo.nets.')))",
     )
-    assert done.stdout.strip() == "['ganzoo.nets.layers', 'ganzoo.nets.mlp']", done.stderr
+    assert done.stdout.strip() == "['ganzoo.nets.layers', 'ganzoo.nets.mlp', 'ganzoo.nets.norms']", done.stderr
 
 
 def test_names_in_the_source_are_unique():
