@@ -17,6 +17,7 @@ from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.translation import from_images
 from ganzoo.metrics.evaluate import default_extractor
 from ganzoo.metrics.features import maker_of
+from ganzoo.metrics.judge import OF_MODELS
 from ganzoo.metrics.protocol import PROTOCOLS
 from ganzoo.registry import GAMES, METRICS
 from ganzoo.training.plan import Request, family
@@ -176,7 +177,8 @@ class Job:
     def row(self) -> str:
         if self.seed is None:
             what = "bicubic" if self.cell.enlarges else "real-halves"
-            return f"{what}-{re.sub(r'[^A-Za-z0-9]+', '-', self.cell.dataset).strip('-')}"
+            words = (what, re.sub(r"[^A-Za-z0-9]+", "-", self.cell.dataset).strip("-"), self.cell.direction)
+            return "-".join(filter(None, words))
         return self.cell.row
 
     @property
@@ -228,10 +230,10 @@ def find_job(suite: Suite, name: str) -> Job:
 
 
 def _calibrations(trainings: Iterable[Job]) -> list[Job]:
-    """One for each data set whose images could be samples, or be enlarged by a filter."""
+    """One for each data set, and direction it is translated in, of which real images can be asked what models are."""
     found: dict[str, Job] = {}
     for training in trainings:
-        if not GAMES.get(training.cell.game).directions:
+        if training.cell.enlarges or not set(training.cell.scoring.metrics) <= {*OF_MODELS}:
             job = Job(training.suite, training.cell, None)
             found.setdefault(job.name, job)
     return list(found.values())

@@ -24,8 +24,9 @@ from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.machine import pick_device
 from ganzoo.metrics.evaluate import enlargements
-from ganzoo.metrics.judge import HALF, Judge
+from ganzoo.metrics.judge import Judge
 from ganzoo.metrics.protocol import choose
+from ganzoo.metrics.samples import sides_of
 from ganzoo.report.curves import thinned
 from ganzoo.report.record import read_run
 from ganzoo.training.checkpoint import CHECKPOINT, read_checkpoint
@@ -137,23 +138,28 @@ def _bicubic(job: Job) -> Result:
 def _floor(job: Job) -> list[Result]:
     """The data's own scores: its test split, where it has one, against the reference, and half against half.
 
-    The halves come last: their file tells that the job is done.
+    The last one, the halves where there are images enough, has the job's own name: its file tells that it is done.
     """
     cell = job.cell
     request, scoring = cell.request(0), cell.scoring
     config = resolve(cell.variant, family=family(cell.dataset), preset=cell.preset, overrides=request.values()).config
-    protocol = choose(scoring.protocol, extractor=cell.extractor, count=scoring.n, split=scoring.split)
+    side = sides_of(config.direction)[1] if config.direction else ""
+    split = scoring.split or ("test" if side else None)
+    protocol = choose(scoring.protocol, extractor=cell.extractor, count=scoring.n, split=split)
     reference = open_data(request, config, channels=None, split=protocol.split)
-    records = Judge(reference, protocol, scoring.metrics, device=pick_device(cell.device)).floor()
-    subjects = dict.fromkeys(record["subject"] for record in records)
-    return [_real(job, subject, _by_metric(records, subject)) for subject in subjects]
+    records = Judge(reference, protocol, scoring.metrics, side=side, device=pick_device(cell.device)).floor()
+    subjects = list(dict.fromkeys(record["subject"] for record in records))
+    if not subjects:
+        raise GanzooError(f"{reference.label} has too few images to compare some of them with others; give at least 4")
+    # "real test images" are of the row real-test-…
+    rows = [*(job.row.replace("halves", subject.split()[1]) for subject in subjects[:-1]), job.row]
+    return [_real(job, subject, _by_metric(records, subject), row) for subject, row in zip(subjects, rows, strict=True)]
 
 
-def _real(job: Job, subject: str, scores: dict[str, Score]) -> Result:
+def _real(job: Job, subject: str, scores: dict[str, Score], row: str = "") -> Result:
     return Result(
         **_common(job, scores),
-        # "real test images" are of the row real-test-…
-        row=job.row if subject in (HALF, "bicubic") else job.row.replace("halves", subject.split()[1]),
+        row=row or job.row,
         kind="data",
         title=subject,
         scores=scores,

@@ -84,9 +84,14 @@ class Judge:
         return self._compare(self.images, images, subject or ("model" if model else "folder"), model)
 
     def floor(self) -> list[Record]:
-        """What the data itself scores: its test split (or train, against test), and one half of it against another."""
+        """What the data itself scores: its test split (or train, against test), and one half of it against another.
+
+        Of data with two sides as many images as there are of the reference, as translators make them.
+        """
         seed, count, reference = self.protocol.reference_seed, self.protocol.count, self.reference
         assert reference is not None
+        if self.side:
+            count = min(count, self.images.count)
         records = []
         held = "test" if reference.split != "test" else "train"
         if held in reference.info["source"]["splits"]:

@@ -140,7 +140,12 @@ def sides(model: Model) -> tuple[str, str]:
     """From which side of its data a model translates to which; raises GanzooError for models that do something else."""
     if not isinstance(model.game, TranslationGame):
         raise GanzooError(f"{model.config.name} does not translate between two sides of data; it is scored otherwise")
-    return ("b", "a") if model.config.direction == "BtoA" else ("a", "b")
+    return sides_of(model.config.direction)
+
+
+def sides_of(direction: str | None) -> tuple[str, str]:
+    """The sides a direction leads from and to."""
+    return ("b", "a") if direction == "BtoA" else ("a", "b")
 
 
 def like(pack: PackedDataset, split: str) -> PackedDataset:

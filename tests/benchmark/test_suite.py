@@ -34,12 +34,14 @@ def test_jobs_go_seed_by_seed_after_the_data(tmp_path):
         jobs(suite, "wyde")
 
 
-def test_translators_have_no_samples_to_calibrate(tmp_path):
-    cells = [{"variant": "pix2pix", "dataset": "edges2shoes"}]
-    assert [job.name for job in jobs(read_suite(suite_file(tmp_path, cells=cells)))] == [
-        "pix2pix-seed-0",
-        "pix2pix-seed-1",
+def test_translators_are_beside_real_images_where_these_can_be_scored_alone(tmp_path):
+    pairs = {"variant": "pix2pix", "dataset": "edges2shoes", "seeds": [0]}
+    cells = [
+        pairs | {"scoring": {"metrics": ["psnr", "ssim"]}},
+        pairs | {"name": "back", "direction": "BtoA", "scoring": {"metrics": ["psnr", "fid"]}},
     ]
+    names = ["real-halves-edges2shoes-BtoA-seed-0", "pix2pix-seed-0", "back-seed-0"]
+    assert [job.name for job in jobs(read_suite(suite_file(tmp_path, cells=cells)))] == names
 
 
 def test_budgets_become_requests(tmp_path):
