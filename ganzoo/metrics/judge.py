@@ -84,7 +84,7 @@ class Judge:
         return self._compare(self.images, images, subject or ("model" if model else "folder"), model)
 
     def floor(self) -> list[Record]:
-        """What the data itself scores: its test split (or train, against test), and one half of it against another.
+        """What the data itself scores: its test split, else train, against the reference, and one half against the other.
 
         Of data with two sides as many images as there are of the reference, as translators make them.
         """
@@ -93,8 +93,8 @@ class Judge:
         if self.side:
             count = min(count, self.images.count)
         records = []
-        held = "test" if reference.split != "test" else "train"
-        if held in reference.info["source"]["splits"]:
+        splits = set(reference.info["source"]["splits"]) - {reference.split}
+        if held := next((name for name in ("test", "train") if name in splits), None):
             others = like(reference, held)
             held_out = of_pack(others, min(count, others.count), seed=seed, side=self.side)
             records += self._compare(self.images, held_out, f"real {held} images")
