@@ -84,7 +84,7 @@ class Judge:
         return self._compare(self.images, images, subject or ("model" if model else "folder"), model)
 
     def floor(self) -> list[Record]:
-        """What the data itself scores: its test split, else train, against the reference, and one half against the other.
+        """What the data itself scores: its test split, else train, against the reference, and one half against another.
 
         Of data with two sides as many images as there are of the reference, as translators make them.
         """
