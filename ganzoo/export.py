@@ -25,7 +25,7 @@ from ganzoo.weights import WEIGHTS, is_bundled
 from ganzoo.writing import new_folder
 from ganzoo.zoo import Model, load, save, save_card, weights_file
 
-TOLERANCE = 1e-3  # an eighth of a step of 8 bits
+TOLERANCE = 1e-4
 OPSET = 18
 
 
@@ -137,7 +137,7 @@ def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, 
 
 def _data(model: Model, licence: str) -> dict[str, Any]:
     data = model.facts.get("data") or {}
-    if licence and data.get("licence", licence) not in (None, "", licence):
+    if licence and (data.get("licence") or licence) != licence:
         raise GanzooError(f"the terms of {data['name']} are known: {data['licence']}; leave --data-licence out")
     return {"data": data | {"licence": licence}} if licence else {}
 
