@@ -7,8 +7,10 @@ import ctypes
 import os
 import platform
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -35,6 +37,23 @@ class Settings:
         """The precision of forward passes inside."""
         dtype = PRECISIONS[self.precision]
         return torch.autocast(torch.device(self.device).type, dtype or torch.bfloat16, enabled=dtype is not None)
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """CUDA's convolutions and products with all digits of float32; torch rounds those of convolutions (TF32)."""
+    backends: Any = torch.backends
+    newer = hasattr(backends, "fp32_precision")  # torch 2.9
+    name, full = ("fp32_precision", "ieee") if newer else ("allow_tf32", False)
+    switches = (backends.cudnn.conv if newer else backends.cudnn, backends.cuda.matmul)
+    before = [getattr(switch, name) for switch in switches]
+    try:
+        for switch in switches:
+            setattr(switch, name, full)
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            setattr(switch, name, value)
 
 
 def pick_device(name: str | torch.device) -> torch.device:

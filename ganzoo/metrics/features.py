@@ -23,6 +23,7 @@ from ganzoo.data.datasets import Source
 from ganzoo.data.download import download
 from ganzoo.errors import GanzooError
 from ganzoo.home import ganzoo_home
+from ganzoo.machine import full_precision
 from ganzoo.metrics.digits import DigitClassifier
 from ganzoo.nets.pretrained import PREFIX, fill, load_backbone
 from ganzoo.registry import EXTRACTORS
@@ -69,6 +70,7 @@ class Extractor(nn.Module):
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
+    @full_precision()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
             raise GanzooError(
