@@ -194,6 +194,22 @@ class UpConv2d(nn.Conv2d):
         return F.conv_transpose2d(x, kernel.flip(2, 3).transpose(0, 1), self.bias, stride=2, padding=1)
 
 
+def doubling(
+    upsample: str, in_channels: int, out_channels: int, *, kernel_size: int = 4, bias: bool = True
+) -> nn.Conv2d | nn.ConvTranspose2d:
+    """The convolution that doubles a map, transposed or nearest: the former may leave a checkerboard in images.
+
+    Odena et al. 2016 (https://distill.pub/2016/deconv-checkerboard). Raises GanzooError for other ways.
+    """
+    if upsample == "nearest":
+        return UpConv2d(in_channels, out_channels, bias)
+    if upsample != "transposed":
+        raise GanzooError(f"upsample {upsample} is not possible; give transposed or nearest")
+    return nn.ConvTranspose2d(
+        in_channels, out_channels, kernel_size, stride=2, padding=1, output_padding=kernel_size % 2, bias=bias
+    )
+
+
 class BlockConv2d(nn.Conv2d):
     """A convolution without padding, for few outputs: a 2×2 block of them at once, as 4 times the channels.
 

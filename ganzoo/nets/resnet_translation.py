@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import BlockConv2d, Dropout, initialise_normal, memory_format
+from ganzoo.nets.layers import BlockConv2d, Dropout, doubling, initialise_normal, memory_format
 from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
@@ -20,7 +20,8 @@ class ResNetTranslationGenerator(nn.Module):
 
     (N, C, H, W) -> (N, C, H, W) in [-1, 1], sides multiples of 4. blocks: 9 from 256 pixels on, else 6.
     dropout: between a block's convolutions, also in evaluation.
-    norm: none, batch, instance, or shifted (instance norm with a bias and no scale).
+    norm: none, batch, instance, or shifted (instance norm with a bias and no scale). upsample: how maps double,
+    transposed or nearest.
     """
 
     multiple = 4
@@ -33,6 +34,7 @@ class ResNetTranslationGenerator(nn.Module):
         blocks: int | None = None,
         norm: str = "shifted",
         dropout: float = 0.0,
+        upsample: str = "transposed",
     ):
         super().__init__()
         if resolution % 4 or resolution < 8:
@@ -48,8 +50,8 @@ class ResNetTranslationGenerator(nn.Module):
             *_stage(nn.Conv2d(channels, wide, 3, stride=2, padding=1, bias=False), norm),
             *_stage(nn.Conv2d(wide, wider, 3, stride=2, padding=1, bias=False), norm),
             *(Residual(wider, norm, dropout) for _ in range(blocks)),
-            *_stage(nn.ConvTranspose2d(wider, wide, 3, 2, padding=1, output_padding=1, bias=False), norm),
-            *_stage(nn.ConvTranspose2d(wide, channels, 3, 2, padding=1, output_padding=1, bias=False), norm),
+            *_stage(doubling(upsample, wider, wide, kernel_size=3, bias=False), norm),
+            *_stage(doubling(upsample, wide, channels, kernel_size=3, bias=False), norm),
             nn.ReflectionPad2d(3),
         )
         self.to_image = BlockConv2d(channels, image_channels, 7)

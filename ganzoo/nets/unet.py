@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, initialise_normal
+from ganzoo.nets.layers import Dropout, doubling, initialise_normal
 from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
@@ -20,7 +20,7 @@ class UNetGenerator(nn.Module):
 
     (N, C, H, W) -> (N, C, H, W) in [-1, 1], sides multiples of 2^depth. Dropout in the first doublings is the only
     noise; it stays on in evaluation, as in the paper's section 3.3, so that one input has several outputs.
-    depth: as often as the resolution can be halved, 8 at most.
+    depth: as often as the resolution can be halved, 8 at most. upsample: how maps double, transposed or nearest.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class UNetGenerator(nn.Module):
         depth: int | None = None,
         norm: str = "instance",
         dropout: float = 0.5,
+        upsample: str = "transposed",
     ):
         super().__init__()
         depth = _depth(resolution) if depth is None else depth
@@ -48,10 +49,11 @@ class UNetGenerator(nn.Module):
                 widths[level - 1],
                 norm,
                 dropout if turn < noisy else 0,
+                upsample,
             )
             for turn, level in enumerate(range(depth - 1, 0, -1))
         )
-        self.to_image = nn.ConvTranspose2d(2 * widths[0], image_channels, 4, stride=2, padding=1)
+        self.to_image = doubling(upsample, 2 * widths[0], image_channels)
         initialise_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,11 +81,11 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """ReLU, a transposed convolution that doubles the map, norm, dropout."""
+    """ReLU, a convolution that doubles the map, norm, dropout."""
 
-    def __init__(self, in_channels: int, out_channels: int, norm: str, dropout: float):
+    def __init__(self, in_channels: int, out_channels: int, norm: str, dropout: float, upsample: str):
         super().__init__()
-        self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
+        self.conv = doubling(upsample, in_channels, out_channels, bias=False)
         self.norm = translation_norm(norm, out_channels)
         self.dropout = Dropout(dropout, noise=True)
 

@@ -60,6 +60,27 @@ def test_patches_that_cannot_be():
         PatchGANDiscriminator(16, 3)
 
 
+@pytest.mark.parametrize("network", GENERATORS)
+def test_nearest_doubling_leaves_no_checkerboard(network):
+    """An image of one colour comes out as one in the middle, which transposed convolutions of random weights deny."""
+
+    @torch.no_grad()
+    def differences(upsample: str) -> float:
+        torch.manual_seed(0)
+        generator = network(64, 3, channels=8, norm="none", dropout=0.0, upsample=upsample)
+        nn.init.normal_(generator.to_image.weight, std=0.1)
+        middle = generator(torch.full((1, 3, 64, 64), 0.5))[..., 31:33, 31:33].flatten(2)
+        return float(middle.std(2).mean() / middle.abs().mean())
+
+    assert differences("nearest") < 1e-4 < 1e-2 < differences("transposed")
+
+
+@pytest.mark.parametrize("network", GENERATORS)
+def test_another_way_to_double(network):
+    with pytest.raises(GanzooError, match="transposed or nearest"):
+        network(64, 3, upsample="bilinear")
+
+
 def test_the_unet_has_the_papers_stages():
     with torch.device("meta"):
         network = UNetGenerator(256, 3)
