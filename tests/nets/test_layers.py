@@ -49,9 +49,10 @@ def test_depth_names_the_nearest_sizes(resolution, nearest):
         depth(resolution)
 
 
-def test_up_convolution_is_nearest_doubling_then_convolution():
+@pytest.mark.parametrize("size", [(7, 6), (4, 4)])
+def test_up_convolution_is_nearest_doubling_then_convolution(size):
     layer = UpConv2d(3, 5).double()
-    x = torch.randn(2, 3, 7, 6, dtype=torch.float64)
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
     expected = F.conv2d(F.interpolate(x, scale_factor=2), layer.weight, layer.bias, padding=1)
     torch.testing.assert_close(layer(x), expected)
 
