@@ -25,6 +25,21 @@ def test_published_parameter_counts():
     assert parameters(SRGANDiscriminator(96, 3)) == 4_683_520 + 3_712 + 18_875_392 + 1_025
 
 
+def test_nearest_doublings_leave_no_mesh():
+    """Where the small image has one colour the large one has, too, away from the borders."""
+
+    @torch.no_grad()
+    def mesh(upsample: str) -> float:
+        torch.manual_seed(0)
+        network = SRResNetGenerator(3, channels=8, blocks=1, upsample=upsample).eval()
+        middle = network(torch.full((1, 3, 32, 32), 0.5))[..., 60:68, 60:68].flatten(2)
+        return float(middle.std(2).max())
+
+    assert mesh("nearest") < 1e-5 < 1e-3 < mesh("sub-pixel")
+    with pytest.raises(GanzooError, match="give sub-pixel or nearest"):
+        mesh("bilinear")
+
+
 @pytest.mark.parametrize("scale", [2, 4, 8])
 @pytest.mark.parametrize("network", SMALL)
 def test_any_size_is_enlarged(network, scale):
