@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ganzoo.data.datasets import UNKNOWN_TERMS
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.games.image import draw_latents
@@ -137,8 +138,9 @@ def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, 
 
 def _data(model: Model, licence: str) -> dict[str, Any]:
     data = model.facts.get("data") or {}
-    if licence and (data.get("licence") or licence) != licence:
-        raise GanzooError(f"the terms of {data['name']} are known: {data['licence']}; leave --data-licence out")
+    known = data.get("licence", UNKNOWN_TERMS)
+    if licence and known not in (licence, UNKNOWN_TERMS):
+        raise GanzooError(f"the terms of {data['name']} are known: {known}; leave --data-licence out")
     return {"data": data | {"licence": licence}} if licence else {}
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from ganzoo.registry import DATASETS
 
+# What data without a name says where others have their licence.
+UNKNOWN_TERMS = "unknown: the user's own images"
+
 
 @dataclass(frozen=True)
 class Source:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ganzoo.data import store
 from ganzoo.data.captioned_digits import read_captioned_digits
-from ganzoo.data.datasets import Dataset
+from ganzoo.data.datasets import UNKNOWN_TERMS, Dataset
 from ganzoo.data.decode import FITS, Geometry
 from ganzoo.data.files import open_files, signature
 from ganzoo.data.images import read_images
@@ -134,7 +134,7 @@ def _about(path: Path, dataset: Dataset | None, splits: list[Split]) -> dict[str
         "label": _label(dataset, splits) if dataset else name,
         "registered": dataset is not None,
         "family": dataset.family if dataset else "folder",
-        "licence": dataset.licence if dataset else "unknown: the user's own images",
+        "licence": dataset.licence if dataset else UNKNOWN_TERMS,
         "source": {
             "path": str(path),
             "signature": signature(path),
