@@ -15,7 +15,7 @@ from ganzoo.weights import bundled_models
 from ganzoo.words import duration, number
 
 PLACE = Path(__file__).parents[1] / "docs" / "images" / "zoo.png"
-COLUMNS, INCHES = 4, 3.2
+COLUMNS, INCHES = 5, 3.2
 
 
 def sheet() -> Figure:

@@ -123,15 +123,18 @@ def _licence(card: Path) -> str:
 
 
 def _score(records: Iterable[Mapping[str, Any]]) -> Entry | None:
-    """The first score of a model, and what real images reach by the same measure."""
-    first, *others = [*records] or [{}]
-    if not first:
+    """A model's first score that real images have, too, and theirs; its first one if there is none."""
+    real: dict[str, float] = {}
+    made = []
+    for each in records:
+        if "real" in (each.get("subject") or ""):
+            real.setdefault(each["title"], each["value"])
+        else:
+            made.append(each)
+    if not made:
         return None
-    real = [
-        each["value"] for each in others if each["title"] == first["title"] and "real" in (each.get("subject") or "")
-    ]
-    kept = {key: first[key] for key in ("title", "value", "protocol")}
-    return kept | {"real": real[0] if real else None}
+    first = next((each for each in made if each["title"] in real), made[0])
+    return {key: first[key] for key in ("title", "value", "protocol")} | {"real": real.get(first["title"])}
 
 
 if __name__ == "__main__":

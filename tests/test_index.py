@@ -40,6 +40,12 @@ def test_a_model_made_where_bundled_ones_lie_is_in_the_index(cli, tiny):
     assert cli("info", "tiny").code == 0
 
 
+def test_the_score_shown_is_one_that_real_images_have_too(tiny):
+    other = SCORE | {"title": "PSNR", "value": 20.0, "metric": "psnr", "protocol_id": "z"}
+    record_scores("tiny", [other, SCORE, SCORE | {"value": 0.5, "subject": "real test images"}])
+    assert read_index()["tiny"]["score"] == {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "real": 0.5}
+
+
 def test_a_score_gives_way_to_a_newer_one_and_never_a_named_protocol_to_a_custom_one(tiny):
     def kept():
         return [(each["protocol"], each["value"]) for each in ganzoo.load("tiny").facts["scores"]]
