@@ -68,11 +68,9 @@ def trainer_of_networks(
     return _trainer(config, noise_images(folder, resolution, image_channels))
 
 
-def trainer_of_pairs(
-    variant: str, folder: Path, preset: str | None = None, overrides: Mapping[str, Any] | None = None
-) -> Trainer:
+def trainer_of_pairs(variant: str, folder: Path, overrides: Mapping[str, Any] | None = None) -> Trainer:
     """A translating variant's trainer on pairs of noise images packed below ``folder``."""
-    config = resolve(variant, preset=preset, overrides=overrides).config
+    config = resolve(variant, overrides=overrides).config
     return _trainer(config, noise_images(folder, config.resolution, config.image_channels, 64, panels=2))
 
 
