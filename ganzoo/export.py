@@ -138,7 +138,7 @@ def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, 
 
 def _data(model: Model, licence: str) -> dict[str, Any]:
     data = model.facts.get("data") or {}
-    known = data.get("licence", UNKNOWN_TERMS)
+    known = data.get("licence") or UNKNOWN_TERMS
     if licence and known not in (licence, UNKNOWN_TERMS):
         raise GanzooError(f"the terms of {data['name']} are known: {known}; leave --data-licence out")
     return {"data": data | {"licence": licence}} if licence else {}

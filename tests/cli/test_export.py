@@ -51,7 +51,7 @@ def test_full_brings_the_discriminator_and_can_be_taken_away_again(cli, run, tmp
     assert not hasattr(load(tmp_path / "slim").game, "discriminator")
 
 
-@pytest.mark.parametrize("before", [{}, {"licence": "unknown: the user's own images"}])
+@pytest.mark.parametrize("before", [{}, {"licence": ""}, {"licence": "unknown: the user's own images"}])
 def test_terms_of_data_are_told_where_nothing_is_known_of_them(cli, tiny_model, tmp_path, before):
     tiny_model.facts = tiny_model.facts | {"data": {"name": "my-faces", "count": 3} | before}
     source, terms = save(tiny_model, tmp_path / "source"), ("--data-licence", "CC0, of friends")
