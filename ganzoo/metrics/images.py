@@ -13,6 +13,7 @@ from torch.nn.functional import conv2d
 
 from ganzoo.errors import GanzooError
 from ganzoo.losses.reconstruction import direction_distances
+from ganzoo.machine import full_precision
 
 LUMA = (65.481, 128.553, 24.966)
 WINDOW, SIGMA = 11, 1.5
@@ -44,6 +45,7 @@ def ssim(images: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+@full_precision()
 def perceptual_distance(features: Callable[[Tensor], Sequence[Tensor]], images: Tensor, target: Tensor) -> Tensor:
     """What a network sees differ, (N,): 0 for equal images.
 

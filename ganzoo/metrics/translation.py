@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ganzoo.data.loader import to_float
 from ganzoo.errors import GanzooError
-from ganzoo.machine import full_precision
 from ganzoo.metrics.images import perceptual_distance, psnr, ssim
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.nets.pretrained import Features
@@ -36,7 +35,6 @@ def perceptual(case: Case) -> list[Score]:
     """Mean distance of translations in the eyes of EfficientNet-Lite0: like LPIPS, but with no number of theirs."""
     features = Features(FEATURES).to(case.device)
 
-    @full_precision()
     def measure(images: Tensor, targets: Tensor) -> Tensor:
         return perceptual_distance(features, images, targets)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, backends
 
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
@@ -21,6 +21,13 @@ def home(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GANZOO_HOME", str(prepared))
     monkeypatch.setattr("os.fsync", lambda handle: None)
     return prepared
+
+
+@pytest.fixture
+def rounds() -> Callable[[], bool]:
+    """Whether convolutions on CUDA would use TF32 now."""
+    newer = hasattr(backends, "fp32_precision")
+    return lambda: backends.cudnn.conv.fp32_precision == "tf32" if newer else backends.cudnn.allow_tf32
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch_fidelity
 from safetensors.torch import load_file, save_file
-from torch import backends
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 import ganzoo
@@ -108,18 +107,12 @@ def test_images_of_any_size_gray_or_colour(name, noise):
         extractor(noise(1, channels=2))
 
 
-def test_features_are_computed_with_all_digits_of_float32(noise):
+def test_features_are_computed_with_all_digits_of_float32(noise, rounds):
     """TF32, torch's default for convolutions on CUDA, has three."""
     extractor, seen = load_extractor("mnist-classifier"), []
     extractor.network.register_forward_hook(lambda *_: seen.append(rounds()))
     extractor(noise(2))
     assert [*seen, rounds()] == [False, True]
-
-
-def rounds() -> bool:
-    """Whether convolutions on CUDA would use TF32 now."""
-    newer = hasattr(backends, "fp32_precision")
-    return backends.cudnn.conv.fp32_precision == "tf32" if newer else backends.cudnn.allow_tf32
 
 
 def test_weights_that_cannot_be_downloaded_are_described(monkeypatch):

@@ -67,6 +67,12 @@ def test_luma_of_the_primaries():
     torch.testing.assert_close(luma(gray), luma(gray.expand(-1, 3, -1, -1)))
 
 
+def test_perceptual_distance_is_computed_with_all_digits_of_float32(rounds):
+    seen = []
+    perceptual_distance(lambda x: seen.append(rounds()) or [x], *torch.rand(2, 1, 3, 4, 4))
+    assert [*seen, rounds()] == [False, False, True]
+
+
 def test_perceptual_distance_looks_at_directions_alone():
     x = images()
     features = lambda given: [given, given[:, :, ::2, ::2]]  # noqa: E731
