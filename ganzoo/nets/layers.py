@@ -16,6 +16,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.nets.norms import as_map
 
 LARGEST = 1024
+# Places of a map, up to which a kernel takes longer to add up than to do without.
 SMALL = 16
 
 
@@ -185,10 +186,7 @@ class DownConv2d(nn.Conv2d):
 
 
 class UpConv2d(nn.Conv2d):
-    """Nearest doubling and the 3×3 convolution after it, as the one 4×4 transposed convolution they equal.
-
-    A convolution of the smallest maps takes less time than adding up the kernel.
-    """
+    """Nearest doubling and the 3×3 convolution after it, as the one 4×4 transposed convolution they equal."""
 
     sums: Tensor
 
