@@ -206,15 +206,19 @@ class UpConv2d(nn.Conv2d):
 
 def doubling(
     upsample: str, in_channels: int, out_channels: int, *, kernel_size: int = 4, bias: bool = True
-) -> nn.Conv2d | nn.ConvTranspose2d:
-    """The convolution that doubles a map, transposed or nearest: the former may leave a checkerboard in images.
+) -> nn.Module:
+    """The convolution that doubles a map: transposed, sub-pixel or nearest.
 
-    Odena et al. 2016 (https://distill.pub/2016/deconv-checkerboard). Raises GanzooError for other ways.
+    Shi et al. 2016 (https://arxiv.org/abs/1609.05158). The first two may leave a checkerboard in images: Odena et al.
+    2016 (https://distill.pub/2016/deconv-checkerboard). kernel_size: the transposed one's; the others' are 3 × 3.
+    Raises GanzooError for other ways.
     """
     if upsample == "nearest":
         return UpConv2d(in_channels, out_channels, bias)
+    if upsample == "sub-pixel":
+        return nn.Sequential(nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1, bias=bias), nn.PixelShuffle(2))
     if upsample != "transposed":
-        raise GanzooError(f"upsample {upsample} is not possible; give transposed or nearest")
+        raise GanzooError(f"upsample {upsample} is not possible; give transposed, sub-pixel or nearest")
     return nn.ConvTranspose2d(
         in_channels, out_channels, kernel_size, stride=2, padding=1, output_padding=kernel_size % 2, bias=bias
     )

@@ -46,12 +46,12 @@ class ResNetTranslationGenerator(nn.Module):
         wide, wider = 2 * channels, 4 * channels
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(3),
-            *_stage(nn.Conv2d(image_channels, channels, 7, bias=False), norm),
-            *_stage(nn.Conv2d(channels, wide, 3, stride=2, padding=1, bias=False), norm),
-            *_stage(nn.Conv2d(wide, wider, 3, stride=2, padding=1, bias=False), norm),
+            *_stage(nn.Conv2d(image_channels, channels, 7, bias=False), channels, norm),
+            *_stage(nn.Conv2d(channels, wide, 3, stride=2, padding=1, bias=False), wide, norm),
+            *_stage(nn.Conv2d(wide, wider, 3, stride=2, padding=1, bias=False), wider, norm),
             *(Residual(wider, norm, dropout) for _ in range(blocks)),
-            *_stage(doubling(upsample, wider, wide, kernel_size=3, bias=False), norm),
-            *_stage(doubling(upsample, wide, channels, kernel_size=3, bias=False), norm),
+            *_stage(doubling(upsample, wider, wide, kernel_size=3, bias=False), wide, norm),
+            *_stage(doubling(upsample, wide, channels, kernel_size=3, bias=False), channels, norm),
             nn.ReflectionPad2d(3),
         )
         self.to_image = BlockConv2d(channels, image_channels, 7)
@@ -70,7 +70,7 @@ class Residual(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(1),
-            *_stage(nn.Conv2d(channels, channels, 3, bias=False), norm),
+            *_stage(nn.Conv2d(channels, channels, 3, bias=False), channels, norm),
             Dropout(dropout, noise=True),
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=False),
@@ -81,6 +81,6 @@ class Residual(nn.Module):
         return x + self.layers(x)
 
 
-def _stage(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: str) -> list[nn.Module]:
-    """A convolution, its norm and ReLU."""
-    return [convolution, translation_norm(norm, convolution.out_channels), nn.ReLU(inplace=True)]
+def _stage(convolution: nn.Module, channels: int, norm: str) -> list[nn.Module]:
+    """A convolution to so many channels, their norm and ReLU."""
+    return [convolution, translation_norm(norm, channels), nn.ReLU(inplace=True)]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import UpConv2d, flatten
+from ganzoo.nets.layers import UpConv2d, doubling, flatten
 from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
@@ -25,15 +25,17 @@ SMALLER_START = 0.1
 class SRResNetGenerator(nn.Module):
     """SRResNet: (N, C, H, W) in [-1, 1] -> (N, C, scale · H, scale · W), about [-1, 1]; any H and W.
 
-    Residual blocks at the small size, then a sub-pixel convolution for each doubling, or with upsample=nearest one
-    after a nearest doubling, which leaves no mesh. Ledig et al. 2017, section 2.1.
+    Residual blocks at the small size, then a sub-pixel convolution for each doubling; upsample=nearest leaves no mesh.
+    Ledig et al. 2017, section 2.1.
     """
 
     def __init__(
         self, image_channels: int, scale: int = 4, channels: int = 64, blocks: int = 16, upsample: str = "sub-pixel"
     ):
         super().__init__()
-        self.up = nn.Sequential(*(_doubling(upsample, channels, nn.PReLU()) for _ in range(doublings(scale))))
+        self.up = nn.Sequential(
+            *(nn.Sequential(doubling(upsample, channels, channels), nn.PReLU()) for _ in range(doublings(scale)))
+        )
         self.from_image = nn.Sequential(nn.Conv2d(image_channels, channels, 9, padding=4), nn.PReLU())
         self.blocks = nn.Sequential(
             *(NormedResidual(channels) for _ in range(blocks)),
@@ -74,7 +76,9 @@ class RRDBGenerator(nn.Module):
 
     def __init__(self, image_channels: int, scale: int = 4, channels: int = 64, growth: int = 32, blocks: int = 23):
         super().__init__()
-        self.up = nn.Sequential(*(_doubling("nearest", channels, nn.LeakyReLU(0.2)) for _ in range(doublings(scale))))
+        self.up = nn.Sequential(
+            *(nn.Sequential(UpConv2d(channels, channels), nn.LeakyReLU(0.2)) for _ in range(doublings(scale)))
+        )
         self.from_image = nn.Conv2d(image_channels, channels, 3, padding=1)
         self.blocks = nn.Sequential(
             *(ResidualInResidual(channels, growth) for _ in range(blocks)),
@@ -146,15 +150,6 @@ def doublings(scale: int) -> int:
     if scale not in DOUBLINGS:
         raise GanzooError(f"scale {scale} is not possible; give {', '.join(map(str, DOUBLINGS))}")
     return DOUBLINGS[scale]
-
-
-def _doubling(upsample: str, channels: int, activation: nn.Module) -> nn.Sequential:
-    """sub-pixel: Shi et al. 2016 (https://arxiv.org/abs/1609.05158)."""
-    if upsample == "nearest":
-        return nn.Sequential(UpConv2d(channels, channels), activation)
-    if upsample != "sub-pixel":
-        raise GanzooError(f"upsample {upsample} is not possible; give sub-pixel or nearest")
-    return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), activation)
 
 
 def _judge(before: int, after: int, stride: int, norm: str) -> nn.Sequential:

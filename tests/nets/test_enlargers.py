@@ -36,7 +36,7 @@ def test_nearest_doublings_leave_no_mesh():
         return float(middle.std(2).max())
 
     assert mesh("nearest") < 1e-5 < 1e-3 < mesh("sub-pixel")
-    with pytest.raises(GanzooError, match="give sub-pixel or nearest"):
+    with pytest.raises(GanzooError, match="give transposed, sub-pixel or nearest"):
         mesh("bilinear")
 
 
