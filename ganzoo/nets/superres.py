@@ -26,13 +26,21 @@ class SRResNetGenerator(nn.Module):
     """SRResNet: (N, C, H, W) in [-1, 1] -> (N, C, scale · H, scale · W), about [-1, 1]; any H and W.
 
     Residual blocks at the small size, then a sub-pixel convolution for each doubling; upsample=nearest leaves no mesh.
-    Ledig et al. 2017, section 2.1.
+    difference: the convolutions make what a bicubic enlargement lacks (Kim et al. 2016, section 3.1,
+    https://arxiv.org/abs/1511.04587), from nothing at first. Ledig et al. 2017, section 2.1.
     """
 
     def __init__(
-        self, image_channels: int, scale: int = 4, channels: int = 64, blocks: int = 16, upsample: str = "sub-pixel"
+        self,
+        image_channels: int,
+        scale: int = 4,
+        channels: int = 64,
+        blocks: int = 16,
+        upsample: str = "sub-pixel",
+        difference: bool = False,
     ):
         super().__init__()
+        self.scale, self.difference = scale, difference
         self.up = nn.Sequential(
             *(nn.Sequential(doubling(upsample, channels, channels), nn.PReLU()) for _ in range(doublings(scale)))
         )
@@ -43,10 +51,13 @@ class SRResNetGenerator(nn.Module):
             nn.BatchNorm2d(channels),
         )
         self.to_image = nn.Conv2d(channels, image_channels, 9, padding=4)
+        if difference:
+            nn.init.zeros_(self.to_image.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.from_image(x)
-        return self.to_image(self.up(x + self.blocks(x)))
+    def forward(self, small: Tensor) -> Tensor:
+        x = self.from_image(small)
+        x = self.to_image(self.up(x + self.blocks(x)))
+        return x + F.interpolate(small, scale_factor=self.scale, mode="bicubic") if self.difference else x
 
 
 class NormedResidual(nn.Module):

@@ -25,6 +25,18 @@ def test_published_parameter_counts():
     assert parameters(SRGANDiscriminator(96, 3)) == 4_683_520 + 3_712 + 18_875_392 + 1_025
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_network_for_the_difference_begins_with_the_bicubic_enlargement(scale):
+    network = SRResNetGenerator(3, scale=scale, channels=8, blocks=1, difference=True)
+    small = torch.rand(2, 3, 8, 6) * 2 - 1
+    enlarged = network(small)
+    assert enlarged.shape == (2, 3, 8 * scale, 6 * scale)
+    expected = interpolate(small, scale_factor=scale, mode="bicubic")
+    torch.testing.assert_close(enlarged - network.to_image.bias.view(3, 1, 1), expected)
+    enlarged.square().sum().backward()
+    assert network.to_image.weight.grad.any()
+
+
 def test_nearest_doublings_leave_no_mesh():
     """Where the small image has one colour the large one has, too, away from the borders."""
 
