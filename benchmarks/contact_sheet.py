@@ -23,13 +23,15 @@ def sheet() -> Figure:
     models = bundled_models()
     columns = min(COLUMNS, len(models))
     rows = math.ceil(len(models) / columns)
-    figure = Figure(figsize=(columns * INCHES, rows * (INCHES + 0.7)), dpi=110, layout="constrained")
+    figure = Figure(figsize=(columns * INCHES, rows * (INCHES + 0.3)), dpi=110, layout="constrained")
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for place in places:
         place.axis("off")
     for place, (name, folder) in zip(places, models.items(), strict=False):
         with Image.open(folder / "samples.png") as picture:
             place.imshow(picture.convert("RGB"), interpolation="antialiased")
+        place.set_aspect("equal", adjustable="datalim")  # tall pictures in the middle of a square like the others'
+        place.set_box_aspect(1)
         place.set_title(name, fontsize=11, fontweight="bold")
         place.text(0.5, -0.02, told(name, folder), transform=place.transAxes, ha="center", va="top", fontsize=7.5)
     return figure
