@@ -52,7 +52,8 @@ class SRResNetGenerator(nn.Module):
         )
         self.to_image = nn.Conv2d(channels, image_channels, 9, padding=4)
         if difference:
-            nn.init.zeros_(self.to_image.weight)
+            for parameter in self.to_image.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, small: Tensor) -> Tensor:
         x = self.from_image(small)
