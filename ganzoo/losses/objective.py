@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ganzoo.annealing import burnt_in
 from ganzoo.losses.adversarial import AdversarialLoss, accuracy, readings
 from ganzoo.losses.augment import Augment
-from ganzoo.losses.penalties import Critic, Penalty, as_list
+from ganzoo.losses.penalties import Critic, Penalty, as_list, exactly
+from ganzoo.losses.second_order import NoZeros
 
 Terms = dict[str, Tensor]
 
@@ -43,15 +44,22 @@ class AdversarialObjective(nn.Module):
         critic, fake, share = self._behind_augment(critic), fake.detach(), burnt_in(step, self.burn_in)
         if self.augment is not None:
             self.augment.anneal(share)
-        real_logits, fake_logits = self._both(critic, real, fake)
+        due = {name: penalty for name, penalty in self.penalties.items() if penalty.due(step)}
+        # Penalties are not computed in half precision.
+        shared = not torch.is_autocast_enabled(real.device.type)
+        slopes = {images for penalty in due.values() for images in penalty.slopes_at if shared}
+        if slopes:
+            real, fake = real.detach().requires_grad_("real" in slopes), fake.requires_grad_("fake" in slopes)
+            with exactly(real.device), NoZeros():
+                real_logits, fake_logits = as_list(critic(real)), as_list(critic(fake))
+        else:
+            real_logits, fake_logits = self._both(critic, real, fake)
         self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
         terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
-        # An augmentation is another one each time, and penalties are not computed in half precision.
-        if self.augment is None and not torch.is_autocast_enabled(real.device.type):
+        if shared:
             critic = _knowing(critic, (real, real_logits), (fake, fake_logits))
-        for name, penalty in self.penalties.items():
-            if penalty.due(step):
-                terms[name] = penalty(critic, real, fake, share)
+        for name, penalty in due.items():
+            terms[name] = penalty(critic, real, fake, share)
         if self.augment is not None:
             self.augment.observe(accuracy(self.loss, *self._seen)[0], len(real))
         return terms

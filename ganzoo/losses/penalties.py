@@ -68,8 +68,12 @@ def consistency(critic: Critic, real: Tensor, fake: Tensor, *, shift: int = 4, b
 
 
 def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
-    """Squared norm of d critic / d image for each image, (N,); differentiable."""
-    images = images.detach().requires_grad_()
+    """Squared norm of d critic / d image for each image, (N,); differentiable.
+
+    Images that require a gradient are asked about as they are: a critic may have judged them already.
+    """
+    if not images.requires_grad:
+        images = images.detach().requires_grad_()
     with NoZeros():
         scales = as_list(critic(images))
     logits = torch.stack([scale.reshape(len(images), -1).mean(1) for scale in scales]).mean(0)
@@ -93,9 +97,11 @@ class Penalty:
     """A penalty with its weight, which may be a range, and interval; ``kind`` is one of the functions above.
 
     per_sample: it needs the gradient for each image by itself, which batch norm in the critic destroys.
+    slopes_at: which of "real" and "fake" images themselves it needs the critic's gradient at.
     """
 
     per_sample = True
+    slopes_at: tuple[str, ...] = ()
 
     def __init__(self, kind: Callable[..., Tensor], weight: Value, interval: int = 1, **options: float):
         if interval < 1:
@@ -140,6 +146,8 @@ class Dragan(Penalty):
 class R1(Penalty):
     """See :func:`r1`; ``weight`` is the paper's γ."""
 
+    slopes_at = ("real",)
+
     def __init__(self, weight: Value = 10.0, interval: int = 1):
         super().__init__(r1, weight, interval)
 
@@ -147,6 +155,8 @@ class R1(Penalty):
 @PENALTIES.register("r2")
 class R2(Penalty):
     """See :func:`r2`; ``weight`` is the paper's γ."""
+
+    slopes_at = ("fake",)
 
     def __init__(self, weight: Value = 10.0, interval: int = 1):
         super().__init__(r2, weight, interval)

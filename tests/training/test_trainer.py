@@ -212,6 +212,26 @@ def test_a_seed_says_everything(variant):
     assert same(one, outcome(variant))
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_network_looks_twice_at_the_same(variant):
+    """In one player's turn, penalties included."""
+    trainer = trainer_for(configure(variant, augment=None))
+    seen: list[tuple[str, str, bytes]] = []
+
+    def look(name):
+        def note(network, given):
+            tensors = [each.detach().flatten(1) for each in given if isinstance(each, torch.Tensor) and each.ndim > 1]
+            seen.extend((turn.player, name, row.numpy().tobytes()) for row in torch.cat(tensors, 1))
+
+        return note
+
+    for name, network in trainer.game.named_children():
+        network.register_forward_pre_hook(look(name))
+    for turn in trainer.game.turns_at(0):
+        trainer.terms(turn, 0, 0)
+    assert seen and len(seen) == len(set(seen))
+
+
 @pytest.mark.parametrize("variant", ["cgan", "sngan"])
 def test_other_seeds_are_other_runs(variant):
     one, other = outcome(variant, seed=0), outcome(variant, seed=1)
