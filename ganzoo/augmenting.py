@@ -9,6 +9,7 @@ from typing import Any
 
 from ganzoo.data.layout import SPLITS
 from ganzoo.errors import GanzooError
+from ganzoo.games.translation import from_images
 from ganzoo.random import derive
 from ganzoo.sampling import write_images
 from ganzoo.words import plural
@@ -36,9 +37,11 @@ def augment(
     seed, the class and i. Raises GanzooError for a model without classes and for labels it does not know.
     """
     if not model.classes:
+        translates = from_images(model.config.game.name)
+        instead = "translate MODEL IMAGES" if translates else f"sample MODEL -n {per_class}"
         raise GanzooError(
             f"this {model.config.name} was trained without labels, so there are no classes to make images of; "
-            f"`ganzoo sample MODEL -n {per_class} --out DIR/` makes one folder of them"
+            f"`ganzoo {instead} --out DIR/` makes one folder of them"
         )
     numbers = list(dict.fromkeys(model.class_number(label) for label in labels)) or range(len(model.classes))
     with new_folder(out) as folder:

@@ -125,7 +125,7 @@ class Session:
         game.check(plan.dataset)
         averaged = create_game(config, networks=game.sampled)
         if request.init_from and checkpoint is None:
-            initialise(game, Path(request.init_from))
+            initialise(game, Path(request.init_from), config.image_channels)
         loader = Loader(
             plan.dataset,
             game.fields,

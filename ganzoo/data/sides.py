@@ -54,8 +54,10 @@ def find_sides(files: Files, kind: str) -> Layout:
         if kind == "unpaired":
             raise GanzooError(f"{files.path} has no two sides; expected folders trainA/ and trainB/, or A/ and B/")
         return _side_by_side(files)
-    if missing := {"A", "B"} - {place.side for place in places.values() if place.split == _first(places)}:
-        raise GanzooError(f"{files.path} has no images on side {missing.pop()}; expected trainA/ and trainB/")
+    for split in _splits(places):
+        if missing := set(SIDES) - {place.side for place in places.values() if place.split == split}:
+            side = missing.pop()
+            raise GanzooError(f"{files.path} has no images on side {side} of '{split}'; put some into {split}{side}/")
     return _parallel(files, places) if kind == "pairs" else _unpaired(places)
 
 
@@ -69,7 +71,8 @@ def refuse_no_pairs(files: Files, sizes: Mapping[tuple[int, int], str]) -> None:
         if width <= height:
             raise GanzooError(
                 f"'{name}' in {files.path} is {width}x{height}, which is no pair side by side (A|B); "
-                "put pairs next to each other, or under the same names into folders A/ and B/"
+                "put pairs next to each other, or under the same names into A/ and B/, and unpaired images of two "
+                "kinds into trainA/ and trainB/"
             )
 
 
@@ -130,8 +133,7 @@ def _unpaired(places: dict[str, Place]) -> Layout:
     splits: dict[str, list[tuple[str, int | None]]] = {}
     for split in _splits(places):
         sides = [[name for name, place in places.items() if (place.split, place.side) == (split, s)] for s in SIDES]
-        if all(sides):
-            splits[split] = [(name, label) for label, names in enumerate(sides) for name in names]
+        splits[split] = [(name, label) for label, names in enumerate(sides) for name in names]
     return Layout(splits, SIDES, kind="unpaired")
 
 
@@ -141,10 +143,6 @@ def _unmatched(places: dict[str, Place]) -> list[str]:
     return [name for name, place in places.items() if any(counts[place.split, place.key, side] != 1 for side in SIDES)]
 
 
-def _splits(places: dict[str, Place]) -> Iterable[str]:
+def _splits(places: dict[str, Place]) -> list[str]:
     present = {place.split for place in places.values()}
     return [split for split in ORDER if split in present]
-
-
-def _first(places: dict[str, Place]) -> str:
-    return next(iter(_splits(places)))

@@ -15,6 +15,7 @@ from ganzoo.games.base import Batch, Turn, build_network, build_objective, requi
 from ganzoo.games.translation import ImageToImageGame
 from ganzoo.losses.objective import Terms
 from ganzoo.losses.reconstruction import distance, perceptual
+from ganzoo.nets.layers import refuse_others
 from ganzoo.nets.pretrained import Features
 from ganzoo.registry import GAMES
 
@@ -56,7 +57,7 @@ class SuperresGame(ImageToImageGame):
     ):
         super().__init__(config)
         require_players(config.networks, ("generator", "discriminator"), "superres")
-        _refuse_resolution(config.resolution, scale)
+        refuse_others(config.resolution, scale, f"is not a multiple of the scale, {scale}")
         if not 0 <= pretrain <= 1:
             raise GanzooError(f"pretrain={pretrain} is not a share of the steps; give a number from 0 to 1")
         if not 0 <= shift < min(config.size):
@@ -137,15 +138,6 @@ def _resized(images: Tensor, factor: float) -> Tensor:
     # With antialias, torch's kernel is the one of Matlab and PIL (a = -0.5), also where nothing can alias.
     size = [round(side * factor) for side in images.shape[2:]]
     return interpolate(images.float(), size, mode="bicubic", antialias=True)
-
-
-def _refuse_resolution(resolution: int, scale: int) -> None:
-    if resolution % scale:
-        near = sorted({max(scale, resolution // scale * scale), (resolution // scale + 1) * scale})
-        raise GanzooError(
-            f"resolution {resolution} is not a multiple of the scale, {scale}; the nearest possible is "
-            f"{' or '.join(map(str, near))}"
-        )
 
 
 def _cut(images: Tensor, corners: Sequence[tuple[int, int]], less: int) -> Tensor:

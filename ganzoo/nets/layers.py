@@ -204,6 +204,15 @@ class UpConv2d(nn.Conv2d):
         return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 
+def refuse_others(resolution: int, multiple: int, why: str, least: int = 0) -> None:
+    """Raise GanzooError for a resolution that is no multiple, or below ``least``, naming the nearest possible ones."""
+    least = max(least, multiple)
+    if resolution % multiple or resolution < least:
+        below = resolution // multiple * multiple
+        near = sorted({max(least, below), max(least, below + multiple)})
+        raise GanzooError(f"resolution {resolution} {why}; the nearest possible is {' or '.join(map(str, near))}")
+
+
 def doubling(
     upsample: str, in_channels: int, out_channels: int, *, kernel_size: int = 4, bias: bool = True
 ) -> nn.Module:

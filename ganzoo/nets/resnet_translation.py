@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import BlockConv2d, Dropout, doubling, initialise_normal, memory_format
+from ganzoo.nets.layers import BlockConv2d, Dropout, doubling, initialise_normal, memory_format, refuse_others
 from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
@@ -37,11 +36,7 @@ class ResNetTranslationGenerator(nn.Module):
         upsample: str = "transposed",
     ):
         super().__init__()
-        if resolution % 4 or resolution < 8:
-            near = sorted({max(8, resolution // 4 * 4), max(8, (resolution // 4 + 1) * 4)})
-            raise GanzooError(
-                f"resolution {resolution} cannot be halved twice; the nearest possible is {' or '.join(map(str, near))}"
-            )
+        refuse_others(resolution, self.multiple, "cannot be halved twice", least=8)
         blocks = (9 if resolution >= 256 else 6) if blocks is None else blocks
         wide, wider = 2 * channels, 4 * channels
         self.layers = nn.Sequential(

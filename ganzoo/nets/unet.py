@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Dropout, doubling, initialise_normal
+from ganzoo.nets.layers import Dropout, doubling, initialise_normal, refuse_others
 from ganzoo.nets.norms import translation_norm
 from ganzoo.registry import NETWORKS
 
 DEEPEST = 8
 WIDEST = 8
+SMALL = 8
 
 
 @NETWORKS.register("unet-generator")
@@ -35,8 +36,10 @@ class UNetGenerator(nn.Module):
     ):
         super().__init__()
         depth = _depth(resolution) if depth is None else depth
+        if depth < 2:
+            raise GanzooError(f"a U-Net of depth {depth} has no skips; give depth 2 or more")
         self.multiple = 2**depth
-        _refuse_resolution(resolution, depth)
+        refuse_others(resolution, self.multiple, f"cannot be halved {depth} times")
         widths = [channels * min(2**level, WIDEST) for level in range(depth)]
         noisy = max(1, min(3, depth - 4))
         self.down = nn.ModuleList(
@@ -94,17 +97,8 @@ class Up(nn.Module):
 
 
 def _depth(resolution: int) -> int:
-    """How often a size can be halved."""
+    """How often a size can be halved; raises GanzooError for one whose innermost map would stay large."""
+    least = min(DEEPEST, max(2, (-(-resolution // SMALL) - 1).bit_length()))
+    why = f"cannot be halved to {SMALL} pixels or fewer, a U-Net's innermost map unless its 'depth' is given"
+    refuse_others(resolution, 2**least, why)
     return min(DEEPEST, max(2, (resolution & -resolution).bit_length() - 1))
-
-
-def _refuse_resolution(resolution: int, depth: int) -> None:
-    multiple = 2**depth
-    if depth < 2:
-        raise GanzooError(f"a U-Net of depth {depth} has no skips; give depth 2 or more")
-    if resolution < multiple or resolution % multiple:
-        near = sorted({max(1, resolution // multiple) * multiple, (resolution // multiple + 1) * multiple})
-        raise GanzooError(
-            f"resolution {resolution} cannot be halved {depth} times; the nearest possible is "
-            f"{' or '.join(map(str, near))}"
-        )

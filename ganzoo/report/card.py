@@ -256,8 +256,10 @@ def _size(config: Config) -> str:
 
 def _limits(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
     data, steps = facts.get("data") or {}, facts.get("steps", config.schedule.steps)
-    verb = "knows" if from_images(config.game.name) else "makes"
-    yield f"It {verb} images of {_size(config)} pixels of the kind it was trained on, nothing else."
+    if from_images(config.game.name):
+        yield f"It learned from images of {_size(config)} pixels and of one kind; others may come out worse."
+    else:
+        yield f"It makes images of {_size(config)} pixels of the kind it was trained on, nothing else."
     if run.get("preset"):
         yield f"The `{run['preset']}` preset, by which it was trained, is smaller and shorter than the paper's setting."
     if steps < config.schedule.steps:

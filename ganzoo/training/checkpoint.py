@@ -30,14 +30,22 @@ def read_checkpoint(run: Path) -> Checkpoint:
     return tensors, header
 
 
-def initialise(game: Game, source: Path) -> None:
+def initialise(game: Game, source: Path, image_channels: int) -> None:
     """Start a game's networks from a model's weights, or from a run's, discriminator included."""
     if (source / CHECKPOINT).is_file():
-        tensors, _ = read_tensors(source / CHECKPOINT)
+        tensors, header = read_tensors(source / CHECKPOINT)
+        theirs = header["config"]["image_channels"]
         state = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("game/")}
         state |= {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("ema/")}
     else:
-        state = load(source).game.state_dict()
+        model = load(source)
+        state, theirs = model.game.state_dict(), model.config.image_channels
+    if theirs != image_channels:
+        made = {1: "gray", 3: "colour"}
+        raise GanzooError(
+            f"--init-from {source}: its images are {made.get(theirs, theirs)}, this training's "
+            f"{made.get(image_channels, image_channels)}; add -o image_channels={theirs} to train on the data as such"
+        )
     own = game.state_dict()
     for name, value in state.items():
         if name not in own or own[name].shape != value.shape:

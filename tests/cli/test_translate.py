@@ -183,6 +183,7 @@ def test_data_and_directions_a_game_cannot_use_are_one_sentence(cli, tmp_path):
         ("pix2pix", pairs, ["-o", "networks.discriminator.patch=71"], "patch 71"),
         ("pix2pix", pairs, ["-o", "direction=BtA"], "'AtoB' or 'BtoA'"),
         ("pix2pix", pairs, ["--resolution", 32, "-o", "networks.generator.depth=6"], "cannot be halved 6 times"),
+        ("pix2pix", pairs, ["--resolution", 300], "the nearest possible is 256 or 320"),
         ("pix2pix", pairs, ["-o", "game.reconstruction=l3"], "l1"),
         ("pix2pix", pairs, ["-o", "game.lambda=3"], "lambda"),
     ):
@@ -224,6 +225,7 @@ def test_sizes_that_do_not_fit_are_one_sentence(cli, tmp_path):
 
 def test_halves_that_are_missing_or_odd_are_one_sentence(cli, tmp_path):
     folders = {"odd": ["a.png"], "lonely": ["A/1.png", "B/1.png", "A/2.png"], "one side": ["trainA/1.png"]}
+    folders["flat"] = ["1.png", "2.png"]
     folders["test only"] = ["trainA/1.png", "trainB/1.png", "testA/1.png"]
     for name, files in folders.items():
         for file in files:
@@ -234,7 +236,9 @@ def test_halves_that_are_missing_or_odd_are_one_sentence(cli, tmp_path):
         ("pix2pix", "lonely", "'A/2.png'"),
         ("pix2pix", "one side", "no images on side B"),
         ("cyclegan", "one side", "no images on side B"),
-        ("pix2pix", "test only", "'testA/1.png'"),
+        ("pix2pix", "test only", "no images on side B of 'test'"),
+        ("cyclegan", "test only", "no images on side B of 'test'"),
+        ("cyclegan", "flat", "trainA/ and trainB/"),
     ):
         command = ["train", variant, "--dataset", tmp_path / data, "--steps", 1, "--resolution", 32]
         assert sentence in cli(*command, "--out", tmp_path / "run").sentence()
@@ -245,7 +249,8 @@ def test_a_colour_model_does_not_start_a_gray_one(cli, tmp_path):
     data, colour = two_sided(tmp_path / "pairs", "pairs"), tmp_path / "colour"
     assert cli(*run_command("pix2pix", data, colour, "--steps", 1, "-o", "image_channels=3")).code == 0
     said = cli(*run_command("pix2pix", data, tmp_path / "gray", "--steps", 1, "--init-from", colour)).sentence()
-    assert "--init-from" in said and "of shape" in said and not (tmp_path / "gray").exists()
+    assert "images are colour, this training's gray; add -o image_channels=3" in said
+    assert not (tmp_path / "gray").exists()
     assert cli("translate", colour, data / "test" / "A0.png", "--out", tmp_path / "out").code == 0
 
 
