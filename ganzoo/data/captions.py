@@ -35,7 +35,7 @@ def has_captions(files: Files) -> bool:
 
 def find_captions(files: Files) -> Layout:
     """The layout of a collection with captions; raises GanzooError unless every image has one."""
-    paths = image_paths(files)
+    paths = image_paths(files, EXPECTED)
     lists = files.matching(LISTS)
     found = _listed(files, lists, paths) if lists else _in_text_files(files, paths)
     if not found:

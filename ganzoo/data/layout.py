@@ -52,11 +52,11 @@ class Layout:
         return [name for items in self.splits.values() for name, _ in items] + list(self.partners.values())
 
 
-def image_paths(files: Files) -> dict[str, tuple[str, ...]]:
-    """The parts of each image's name; raises GanzooError if there is no image."""
+def image_paths(files: Files, expected: str = EXPECTED) -> dict[str, tuple[str, ...]]:
+    """The parts of each image's name; raises GanzooError, with what was ``expected``, if there is no image."""
     images = [name for name in files.sizes if PurePosixPath(name).suffix.lower() in EXTENSIONS]
     if not images:
-        raise GanzooError(_nothing_found(files))
+        raise GanzooError(_nothing_found(files, expected))
     return {name: PurePosixPath(name).parts for name in images}
 
 
@@ -82,10 +82,10 @@ def find_layout(files: Files, dataset: Dataset | None = None) -> Layout:
     )
 
 
-def _nothing_found(files: Files) -> str:
+def _nothing_found(files: Files, expected: str) -> str:
     others = Counter(PurePosixPath(name).suffix.lower() or "no extension" for name in files.sizes)
     there = f"it holds {', '.join(f'{n} {s}' for s, n in others.most_common(3))}" if others else "it is empty"
-    return f"no images in {files.path} (looked for {' '.join(EXTENSIONS)}; {there}); expected {EXPECTED}"
+    return f"no images in {files.path} (looked for {' '.join(EXTENSIONS)}; {there}); expected {expected}"
 
 
 def _refuse_unpaired(files: Files, paths: Iterable[tuple[str, ...]]) -> None:

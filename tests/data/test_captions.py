@@ -190,6 +190,9 @@ def test_text_that_is_no_text(birds):
     assert "is not UTF-8 text" in refusal(birds)
     (birds / "captions.csv").write_text("file,caption\n0.png," + "a" * 5000)
     assert "has a caption of 5,000 characters; at most 4,096" in refusal(birds)
+    for image in (birds / "images").iterdir():
+        image.unlink()
+    assert "no images in" in (said := refusal(birds)) and "expected captions.jsonl" in said
 
 
 def test_data_without_captions(photos):
