@@ -39,6 +39,8 @@ class Place:
 
 def choose_kind(files: Files, wanted: Sequence[str] = ()) -> str:
     """What a collection is to be read as: the first of the ``wanted`` kinds that it can be, or what it looks like."""
+    if len(wanted) == 1:
+        return wanted[0]
     places = _places(files)
     if not wanted:
         return _looks_like(files, places)

@@ -185,14 +185,18 @@ def test_lists_that_are_none(birds, name, content):
     assert f"'{name}' in {birds} cannot be read; expected" in refusal(birds)
 
 
+def test_captions_of_no_images(birds):
+    jsonl(birds, TEXTS)
+    for image in (birds / "images").iterdir():
+        image.unlink()
+    assert "no images in" in (said := refusal(birds)) and "expected captions.jsonl" in said
+
+
 def test_text_that_is_no_text(birds):
     (birds / "captions.csv").write_bytes(b"file,caption\n0.png,\xff\xfe")
     assert "is not UTF-8 text" in refusal(birds)
     (birds / "captions.csv").write_text("file,caption\n0.png," + "a" * 5000)
     assert "has a caption of 5,000 characters; at most 4,096" in refusal(birds)
-    for image in (birds / "images").iterdir():
-        image.unlink()
-    assert "no images in" in (said := refusal(birds)) and "expected captions.jsonl" in said
 
 
 def test_data_without_captions(photos):
