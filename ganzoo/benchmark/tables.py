@@ -154,13 +154,13 @@ def _place(row: Row, metrics: Sequence[Metric]) -> tuple[bool, bool, float]:
 
 
 def _distinct(results: Sequence[tuple[Path, Result]]) -> Iterator[tuple[Path, Result]]:
-    """Each row and seed once; refuses two trainings of one name, which are no two seeds."""
-    known: dict[str, Path] = {}
+    """Each row and seed once; refuses two trainings of one name, which are no two seeds, and data that differ."""
+    known: dict[str, tuple[Path, Result]] = {}
     for path, result in results:
-        first = known.setdefault(result.name, path)
+        first, other = known.setdefault(result.name, (path, result))
         if first == path:
             yield path, result
-        elif result.kind == "model":
+        elif result.kind == "model" or result.scores != other.scores:
             raise GanzooError(f"{path} and {first} are both {result.row} with seed {result.seed}; name one of them")
 
 
@@ -173,8 +173,8 @@ def _metrics(results: Sequence[tuple[Path, Result]]) -> list[Metric]:
             metrics.setdefault(name, Metric(name, score.title, score.best))
             first, other = made.setdefault(name, (path, score))
             # Halves of the data are compared with less of it, which their row says.
-            field = "extractor" if result.kind == "data" else "protocol_id"
-            if getattr(other, field) != getattr(score, field):
+            fields = ("extractor", "protocol") if result.kind == "data" else ("protocol_id",)
+            if any(getattr(other, field) != getattr(score, field) for field in fields):
                 raise GanzooError(
                     f"{path} was scored by protocol {score.protocol} ({score.protocol_id}) and {first} by "
                     f"{other.protocol} ({other.protocol_id}): such {score.title} values cannot stand in one table; "

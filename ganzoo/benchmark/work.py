@@ -108,7 +108,15 @@ def _best(run: Path, cell: Cell, scores: dict[str, Score], last: int) -> dict[st
     if not scores or not entries:
         return {}
     step = min(entries, key=lambda entry: entry["value"])["step"]
-    return {"best": scores if step == last else _scored(run / BEST, cell), "best_step": step}
+    best = scores if step == last else _scored(run / BEST, cell)
+    # A run that its time ended was not scored at its end while it trained: the last one may be better after all.
+    return better({"best": best, "best_step": step}, {"best": scores, "best_step": last})
+
+
+def better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Which of two checkpoints' scores have the lower FID, by which checkpoints are chosen; the first if none has."""
+    fids = [each["best"]["fid"].value if "fid" in each["best"] else 0.0 for each in (one, other)]
+    return other if fids[1] < fids[0] else one
 
 
 def _scored(model: Path, cell: Cell) -> dict[str, Score]:

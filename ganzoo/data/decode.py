@@ -157,10 +157,12 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _scaled(values: np.ndarray) -> np.ndarray:
     """Integers of 16 bits (or more), or floats in [0, 1] or [0, 255], → uint8."""
-    largest = float(np.nan_to_num(values).max(initial=0))
+    if not np.isfinite(values).all():
+        raise Unreadable("some of its pixels are not finite numbers")
+    largest = float(values.max(initial=0))
     ranges = (65535.0,) if values.dtype.kind in "iub" else (1.0, 255.0)
     top = next((top for top in ranges if largest <= top), largest)
-    return np.rint(np.nan_to_num(values).clip(0, top) * (255.0 / top)).astype(np.uint8)
+    return np.rint(values.clip(0, top) * (255.0 / top)).astype(np.uint8)
 
 
 def _fitted(image: Image.Image, height: int, width: int, fit: str) -> Image.Image:

@@ -55,10 +55,12 @@ def download(
     the file gets its name. name: the dataset it belongs to, for the advice in errors.
     """
     target = folder / source.file
-    if target.exists() and not what_is_wrong(source, target):
+    wrong = what_is_wrong(source, target) if target.exists() else ""
+    if target.exists() and not wrong:
         return target
     if offline():
-        raise GanzooError(f"GANZOO_OFFLINE forbids downloading {source.file}; {_by_hand(source, target, name)}")
+        found = f"what lies there has {wrong}, and " if wrong else ""
+        raise GanzooError(f"{found}GANZOO_OFFLINE forbids downloading {source.file}; {_by_hand(source, target, name)}")
     import filelock
 
     with writing_to(folder):

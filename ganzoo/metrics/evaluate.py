@@ -143,14 +143,17 @@ def default_extractor(dataset: str | Path) -> str:
 
 
 def _reference(dataset: str | Path, split: str, model: Model | None, folder: Images | None) -> PackedDataset:
-    """The real images, at the size and with the channels of what is scored."""
-    fit = "crop"
+    """The real images, at the size of what is scored; in gray for a model that makes gray images.
+
+    A folder of gray images is compared with the data as they are, in colour if they are.
+    """
+    fit, channels = "crop", None
     if model:
         size, channels, kinds = (model.config.resolution,) * 2, model.config.image_channels, model.game.kinds
         fit = (model.facts.get("run") or {}).get("fit") or model.game.fit
     else:
         assert folder is not None
-        size, channels, kinds = folder.facts["resolution"] or (0, 0), folder.facts["channels"], KINDS
+        size, kinds = folder.facts["resolution"] or (0, 0), KINDS
     resolution = size[0] if size[0] == size[1] else None
     return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=kinds)
 

@@ -24,15 +24,15 @@ BLOCK = 256
 class Gaussian:
     """mean: (d,), float64, with its covariance (d, d) or a factor (r, d) of it, factorᵀ · factor.
 
-    Raises GanzooError for a covariance that is not finite.
+    Raises GanzooError for numbers that are not finite.
     """
 
     def __init__(self, mean: Tensor, factor: Tensor | None = None, *, covariance: Tensor | None = None):
         self.mean, self.covariance = mean, covariance
         if factor is not None:
             self.factor = factor
-        elif covariance is None or not bool(covariance.isfinite().all()):
-            raise GanzooError("a covariance is not finite: some images or features are not numbers")
+        if not all(bool(each.isfinite().all()) for each in (mean, factor, covariance) if each is not None):
+            raise GanzooError("a mean or covariance is not finite: some images or features are not numbers")
 
     @cached_property
     def factor(self) -> Tensor:
@@ -56,6 +56,8 @@ class Gaussian:
         one, two = (self, other) if self.covariance is not None else (other, self)
         if one.covariance is None:
             return nuclear_norm(one.factor @ two.factor.T)
+        if not len(two.factor):  # all its features are the same
+            return one.mean.new_zeros(())
         found = _sum_of_roots(_congruent(two.factor, one.covariance))
         return nuclear_norm(one.factor @ two.factor.T) if found is None else found
 
@@ -133,7 +135,9 @@ class Moments:
 
 
 def nuclear_norm(matrix: Tensor) -> Tensor:
-    """The sum of a matrix's singular values, to 1e-9 of itself."""
+    """The sum of a matrix's singular values, to 1e-9 of itself; 0 for one without rows or columns."""
+    if not matrix.numel():
+        return matrix.sum()
     found = _sum_of_roots(matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix)
     return torch.linalg.svdvals(matrix).sum() if found is None else found
 

@@ -156,10 +156,12 @@ def _tensors(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         given = torch.load(file, map_location="cpu", weights_only=True)
-        if not all(isinstance(value, Tensor) for value in given.values()):
-            raise ValueError("it holds more than tensors")
-    except Exception as error:  # a damaged pickle can raise anything
-        raise GanzooError(f"{file} cannot be read as weights: {_first_line(error)}") from error
+    except Exception as error:  # a damaged pickle can raise anything, and torch advises to run it
+        raise GanzooError(
+            f"{file} cannot be read as weights: it is damaged, or more than a dictionary of tensors; fetch it anew"
+        ) from error
+    if not isinstance(given, dict) or not all(isinstance(value, Tensor) for value in given.values()):
+        raise GanzooError(f"{file} cannot be read as weights: it holds something else than a dictionary of tensors")
     return dict(given)
 
 

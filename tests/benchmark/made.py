@@ -61,9 +61,9 @@ def of_own(row: str, **changes: Any) -> Result:
     return result(row, **(told | changes))
 
 
-def data_row(fid: float) -> Result:
+def data_row(fid: float, protocol: str = "gz-mnist-10k") -> Result:
     """A calibration."""
-    scores = {"fid": score(fid, protocol_id="of halves", fake={"count": 5000})}
+    scores = {"fid": score(fid, protocol=protocol, protocol_id="of halves", fake={"count": 5000})}
     return result("real-halves-mnist", kind="data", variant=None, title="other half of the real images", scores=scores)
 
 

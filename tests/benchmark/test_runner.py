@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import of_own, result, suite_file
+from made import of_own, result, score, suite_file
 from PIL import Image
 from tiny import tiny, two_sided
 
 from ganzoo.benchmark import runner
 from ganzoo.benchmark.formats import markdown
 from ganzoo.benchmark.lock import locked
-from ganzoo.benchmark.results import read_result, write_result
+from ganzoo.benchmark.results import Score, read_result, write_result
 from ganzoo.benchmark.runner import BUSY, Left, log_file, run_jobs
 from ganzoo.benchmark.suite import find_job, jobs, read_suite
 from ganzoo.benchmark.tables import tables
-from ganzoo.benchmark.work import has_result, result_file, work
+from ganzoo.benchmark.work import better, has_result, result_file, work
 from ganzoo.errors import GanzooError
 
 
@@ -255,3 +255,13 @@ def _descendants(parent: int) -> list[int]:
     """A process and all below it, itself first, so that it cannot start others. Linux."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return [parent, *(each for child in children for each in _descendants(int(child)))]
+
+
+def test_the_last_checkpoint_may_be_better_than_the_best_while_training():
+    """A run that its time ended was not scored at its end."""
+    earlier, last = (
+        {"best": {"fid": Score.model_validate(score(fid))}, "best_step": n} for n, fid in ((5, 9.0), (9, 3.0))
+    )
+    assert better(earlier, last) == last and better(last, earlier) == last and better(earlier, earlier) == earlier
+    others = [{"best": {"psnr": Score.model_validate(score(1.0, "psnr"))}, "best_step": n} for n in (5, 9)]
+    assert better(*others) == others[0]

@@ -56,6 +56,13 @@ def test_the_best_is_bold_and_on_top_and_data_come_last():
     assert shown["other half of the real images"][0] == "0.1"
 
 
+def test_rows_of_data_are_of_the_same_protocol_and_agree():
+    with pytest.raises(GanzooError, match="cannot stand in one table"):
+        made(result("gan", fid=20.0), data_row(0.1, protocol="another"))
+    with pytest.raises(GanzooError, match="are both real-halves"):
+        tables([(Path("one.json"), data_row(0.1)), (Path("two.json"), data_row(0.2))])
+
+
 def test_more_is_better_where_a_metric_says_so():
     better = result("gan", scores={"fid": score(20.0), "precision": score(0.9, "precision")})
     (table,) = made(result("wgan", fid=5.0), better)

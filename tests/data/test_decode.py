@@ -53,6 +53,12 @@ def test_sixteen_bits_are_scaled_not_clipped():
     assert packed(Image.fromarray(values), channels=1, size=2)[..., 0].tolist() == [[0, 1], [128, 255]]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_pixels_that_are_no_numbers_are_refused(value):
+    with pytest.raises(Unreadable, match="not finite"):
+        packed(plain("F", value), kind="TIFF")
+
+
 def test_a_dark_sixteen_bit_image_stays_dark():
     assert packed(Image.fromarray(np.ones((4, 4), np.uint16)), channels=1).max() == 0
 

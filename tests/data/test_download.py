@@ -216,6 +216,9 @@ def test_offline_opens_no_socket(tmp_path, monkeypatch, server):
     monkeypatch.setattr(socket, "socket", lambda *args, **options: pytest.fail("opened a socket"))
     with pytest.raises(GanzooError, match=r"GANZOO_OFFLINE forbids downloading data.gz.*sha256"):
         download(source(server, "good"), tmp_path)
+    (tmp_path / "data.gz").write_bytes(b"something else")
+    with pytest.raises(GanzooError, match=r"what lies there has 14 bytes instead of .*GANZOO_OFFLINE forbids"):
+        download(source(server, "good"), tmp_path)
 
 
 def test_a_file_put_there_by_hand_serves_offline(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.metrics import evaluate as evaluating
 from ganzoo.metrics.judge import Judge
 from ganzoo.metrics.protocol import PROTOCOLS, choose
-from ganzoo.metrics.samples import of_pack
+from ganzoo.metrics.samples import of_folder, of_pack
 from ganzoo.metrics.seen import trained_on_features
 from ganzoo.sampling import save_samples
 
@@ -174,3 +174,11 @@ def test_a_protocol_says_how_many_images_a_folder_must_hold(few_digits):
 def test_unknown_models_are_named():
     with pytest.raises(UnknownName, match="unknown model or path"):
         ganzoo.evaluate("runs/nothing-here", "mnist-10k", **FAST)
+
+
+def test_a_gray_folder_is_compared_with_colour_as_it_is(pngs, noise):
+    """Whether its files have one channel or three equal ones."""
+    colour, gray = pngs(noise(20), "colour"), noise(20, channels=1, seed=1)
+    for folder in (pngs(gray, "gray"), pngs(gray.expand(-1, 3, -1, -1), "three")):
+        reference = evaluating._reference(colour, "train", None, of_folder(folder))
+        assert reference.images.shape[-1] == 3

@@ -108,6 +108,21 @@ def test_what_cannot_be_compared_is_refused():
         frechet_distance(torch.zeros(3), torch.eye(3), torch.zeros(2), torch.eye(2))
     with pytest.raises(GanzooError, match="not finite"):
         frechet_distance(torch.zeros(2), torch.full((2, 2), torch.nan), torch.zeros(2), torch.eye(2))
+    with pytest.raises(GanzooError, match="not finite"):
+        frechet_distance(torch.full((2,), torch.nan), torch.eye(2), torch.zeros(2), torch.eye(2))
+    for count in (3, 50):
+        with pytest.raises(GanzooError, match="not finite"):
+            frechet_distance_from_features(torch.full((count, 4), torch.nan), features(count, 4))
+
+
+@pytest.mark.parametrize("count", [3, 50])
+def test_a_generator_that_makes_one_image_only_has_a_distance(count):
+    """Its covariance is nothing, so the other's whole spread is left."""
+    one, others = torch.ones(count, 4), features(60, 4).double()
+    expected = (others.mean(0) - 1).square().sum() + others.var(0).sum()
+    for pair in ((one, others), (others, one)):
+        assert frechet_distance_from_features(*pair) == pytest.approx(float(expected))
+    assert frechet_distance_from_features(one, one) == 0
 
 
 def test_a_gaussian_of_many_images_equals_its_covariance():
