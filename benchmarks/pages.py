@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganzoo.benchmark.formats import markdown
 from ganzoo.benchmark.results import ENDING, read_results
-from ganzoo.benchmark.tables import tables
+from ganzoo.benchmark.tables import Reported, reported, tables
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -21,6 +21,14 @@ standard deviation over seeds, and below them what real images score in a model'
 same for all rows of a table: these are not the papers' figures, which stand in a column of their own with their
 sources. How to run suites and what the files mean: [benchmarking](BENCHMARKING).
 """
+LITERATURE = """
+## Figures from the literature
+
+Each has its own protocol, which is why they differ from each other, and from what is measured here.
+
+| closest variant | data | figure | source | protocol |
+|---|---|---:|---|---|
+"""
 
 
 def page(place: Path) -> str:
@@ -28,7 +36,14 @@ def page(place: Path) -> str:
     guide = {"docs": "benchmarking.md", "benchmarks": "../docs/benchmarking.md"}[place.parent.name]
     found = tables(read_results([RESULTS])) if any(RESULTS.rglob(f"*{ENDING}")) else []
     body = markdown(found) if found else "No results are committed yet.\n"
-    return HEADER.replace("BENCHMARKING", guide) + "\n" + body
+    return HEADER.replace("BENCHMARKING", guide) + "\n" + body + LITERATURE + "".join(map(_line, reported()))
+
+
+def _line(figure: Reported) -> str:
+    return (
+        f"| `{figure.variant}` | {figure.dataset} | {figure.metric} {figure.value} | [{figure.source}]({figure.url}) "
+        f"| {figure.protocol} |\n"
+    )
 
 
 if __name__ == "__main__":
