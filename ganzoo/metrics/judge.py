@@ -193,6 +193,8 @@ def _notes(score: Score, images: Images, made: Record, real: Record, trained: bo
     notes = []
     if protocol.name != CUSTOM and images.count != protocol.count:
         notes.append(f"{images.count:,} images where {protocol.name} takes {protocol.count:,}")
+    if protocol.name != CUSTOM and real["count"] < (protocol.reference_count or 0):
+        notes.append(f"compared with {real['count']:,} images where {protocol.name} takes {protocol.reference_count:,}")
     if images.count < FEW and "fid" in score.name:
         notes.append(f"{images.count:,} images: few, which raises FID; compare only with scores of as many, or use kid")
     if trained:

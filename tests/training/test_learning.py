@@ -14,7 +14,7 @@ from ganzoo.training.health import measure
 
 SAMPLES = 1000
 # What the demo's 4 minutes are on 2 idle cores; by steps, a busy machine only takes longer.
-STEPS = 1100
+STEPS = 3100
 
 
 @pytest.fixture
