@@ -45,7 +45,7 @@ def choose_kind(files: Files, wanted: Sequence[str] = ()) -> str:
     if not wanted:
         return _looks_like(files, places)
     if places is None:
-        return next((kind for kind in wanted if kind != "unpaired"), "unpaired")
+        return next(kind for kind in wanted if kind != "unpaired")
     return wanted[0]
 
 

@@ -46,8 +46,8 @@ class AdversarialObjective(nn.Module):
             self.augment.anneal(share)
         due = {name: penalty for name, penalty in self.penalties.items() if penalty.due(step)}
         # Penalties are not computed in half precision.
-        shared = not torch.is_autocast_enabled(real.device.type)
-        slopes = {images for penalty in due.values() for images in penalty.slopes_at if shared}
+        reused = not torch.is_autocast_enabled(real.device.type)
+        slopes = {images for penalty in due.values() for images in penalty.slopes_at if reused}
         if slopes:
             real, fake = real.detach().requires_grad_("real" in slopes), fake.requires_grad_("fake" in slopes)
             with exactly(real.device), NoZeros():
@@ -56,7 +56,7 @@ class AdversarialObjective(nn.Module):
             real_logits, fake_logits = self._both(critic, real, fake)
         self._seen = real_logits[-1].detach(), fake_logits[-1].detach()
         terms = {"adversarial": _average(self.loss.discriminator, real_logits, fake_logits)}
-        if shared:
+        if reused:
             critic = _knowing(critic, (real, real_logits), (fake, fake_logits))
         for name, penalty in due.items():
             terms[name] = penalty(critic, real, fake, share)

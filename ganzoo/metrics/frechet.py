@@ -56,8 +56,6 @@ class Gaussian:
         one, two = (self, other) if self.covariance is not None else (other, self)
         if one.covariance is None:
             return nuclear_norm(one.factor @ two.factor.T)
-        if not len(two.factor):  # all its features are the same
-            return one.mean.new_zeros(())
         found = _sum_of_roots(_congruent(two.factor, one.covariance))
         return nuclear_norm(one.factor @ two.factor.T) if found is None else found
 
@@ -136,8 +134,6 @@ class Moments:
 
 def nuclear_norm(matrix: Tensor) -> Tensor:
     """The sum of a matrix's singular values, to 1e-9 of itself; 0 for one without rows or columns."""
-    if not matrix.numel():
-        return matrix.sum()
     found = _sum_of_roots(matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix)
     return torch.linalg.svdvals(matrix).sum() if found is None else found
 
@@ -149,6 +145,8 @@ def _sum_of_roots(square: Tensor) -> Tensor | None:
     these weigh too much.
     """
     values = torch.linalg.eigvalsh(square)
+    if not len(values):  # of features that are all the same nothing is left
+        return values.sum()
     roots = values.clamp(min=0).sqrt()
     lost = torch.finfo(values.dtype).eps * values[-1] / (2 * roots)
     return roots.sum() if lost.sum() <= PRECISION * roots.sum() else None

@@ -204,15 +204,6 @@ class UpConv2d(nn.Conv2d):
         return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 
-def refuse_others(resolution: int, multiple: int, why: str, least: int = 0) -> None:
-    """Raise GanzooError for a resolution that is no multiple, or below ``least``, naming the nearest possible ones."""
-    least = max(least, multiple)
-    if resolution % multiple or resolution < least:
-        below = resolution // multiple * multiple
-        near = sorted({max(least, below), max(least, below + multiple)})
-        raise GanzooError(f"resolution {resolution} {why}; the nearest possible is {' or '.join(map(str, near))}")
-
-
 def doubling(
     upsample: str, in_channels: int, out_channels: int, *, kernel_size: int = 4, bias: bool = True
 ) -> nn.Module:
@@ -303,6 +294,15 @@ def needs_classes(network: nn.Module, num_classes: int) -> None:
     """Refuse to build a conditional network for data without labels."""
     if num_classes < 1:
         raise GanzooError(f"{type(network).__name__} needs labelled data: num_classes must be at least 1")
+
+
+def refuse_others(resolution: int, multiple: int, why: str, least: int = 0) -> None:
+    """Raise GanzooError for a resolution that is no multiple, or below ``least``, naming the nearest possible ones."""
+    least = max(least, multiple)
+    if resolution % multiple or resolution < least:
+        below = resolution // multiple * multiple
+        near = sorted({max(least, below), max(least, below + multiple)})
+        raise GanzooError(f"resolution {resolution} {why}; the nearest possible is {' or '.join(map(str, near))}")
 
 
 def _unreachable(resolution: int) -> str:

@@ -101,4 +101,4 @@ def _depth(resolution: int) -> int:
     least = min(DEEPEST, max(2, (-(-resolution // SMALL) - 1).bit_length()))
     why = f"cannot be halved to {SMALL} pixels or fewer, a U-Net's innermost map unless its 'depth' is given"
     refuse_others(resolution, 2**least, why)
-    return min(DEEPEST, max(2, (resolution & -resolution).bit_length() - 1))
+    return min(DEEPEST, (resolution & -resolution).bit_length() - 1)
