@@ -11,6 +11,7 @@ from pathlib import Path
 from ganzoo import hub
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.home import ganzoo_home
+from ganzoo.weights import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,10 @@ def _check_statistics(item: Kept) -> None:
 
 def _check_model(item: Kept) -> str:
     folders = sorted((item.path / "snapshots").glob("*"))
-    return ", ".join(f"{file.name} is damaged" for folder in folders for file in hub.damaged(folder))
+    wrong = [f"{file.name} is damaged" for folder in folders for file in hub.damaged(folder)]
+    if not all((folder / WEIGHTS).is_file() for folder in folders or [item.path]):
+        wrong.append(f"its download broke off before {WEIGHTS}")
+    return ", ".join(wrong)
 
 
 CHECKS: dict[str, Callable[[Kept], str | None]] = {

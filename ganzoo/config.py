@@ -179,7 +179,7 @@ def resolve(
     Raises GanzooError naming the key that is wrong and the ones that are allowed.
     """
     layers = dict(read_variant(str(variant)) if isinstance(variant, str | Path) else variant)
-    name = str(layers.get("name", variant))
+    name = str(layers.get("name", "a configuration without a name"))[:200]
     presets, machines = layers.pop("presets", None) or {}, layers.pop("machine_presets", None) or {}
     if preset is not None and preset not in machines:
         raise UnknownName(f"preset of {name}", preset, machines)
@@ -240,12 +240,13 @@ class _Merge:
         if path and last == "name" and place.get("name") not in (None, value):
             place.clear()
             self._forget(".".join(path))
+        if isinstance(place.get(last), dict):
+            self._forget(key)
         place[last] = value
-        self._forget(key)
         self.origins[key] = origin
 
     def _forget(self, key: str) -> None:
-        for old in [old for old in self.origins if old == key or old.startswith(f"{key}.")]:
+        for old in [old for old in self.origins if old.startswith(f"{key}.")]:
             del self.origins[old]
 
 

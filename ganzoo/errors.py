@@ -31,3 +31,8 @@ class Diverged(GanzooError):
     def __init__(self, message: str, step: int):
         super().__init__(message)
         self.step = step
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of someone else's says first, its kind if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, first_line
 from ganzoo.home import ganzoo_home, offline
 from ganzoo.weights import WEIGHTS, is_bundled
 
@@ -66,6 +66,11 @@ def fetch(name: str) -> Path:
     reference = parse(name)
     folder = cached(reference)
     if folder and (bad := damaged(folder)):
+        if offline():
+            raise GanzooError(
+                f"{reference} in the cache is damaged ({bad[0].name}) and GANZOO_OFFLINE forbids fetching it again; "
+                "unset it once"
+            )
         _discard(bad)
         _log.warning("%s in the cache was damaged (%s) and is fetched again", reference, bad[0].name)
         folder = None
@@ -219,12 +224,13 @@ def _reason(error: BaseException) -> str:
             return reason
     if status in (401, 403):
         return f"the hub does not allow it (HTTP {status}); run `hf auth login` or set HF_TOKEN"
+    if status == 404:
+        return "the hub has nothing under that address (HTTP 404); check the name, and HF_ENDPOINT if it is set"
     if status:
         return f"the hub answered HTTP {status}; try again later"
     if isinstance(error, OSError) and error.errno and error.filename:
         return f"cannot write {error.filename} ({error.strerror}); set GANZOO_HOME to a folder you can write to"
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{said}; check the network and try again"
+    return f"{first_line(error)}; check the network and try again"
 
 
 def _endpoint() -> str | None:

@@ -96,7 +96,7 @@ def load(name_or_path: str | Path) -> Model:
     if not isinstance(header.get("format"), int) or not isinstance(header.get("config"), dict) or "trainer" in header:
         raise GanzooError(f"{file} is not a ganzoo model; point at a run's folder or its model/ folder")
     if header["format"] > FORMAT:
-        raise GanzooError(f"{file} was written by a newer ganzoo ({header.get('ganzoo')}); upgrade to load it")
+        raise GanzooError(f"{file} was written by a newer ganzoo ({_version(header)}); upgrade to load it")
     config, game = _built(file, header, tensors)
     # What only training carries besides networks is in no model.
     carried = {
@@ -122,8 +122,14 @@ def _built(file: Path, header: Mapping[str, Any], tensors: Mapping[str, Tensor])
         with AtMost(4 * sum(tensor.numel() for tensor in tensors.values()) + SPARE):
             return config, create_game(config, networks=[network for network in config.networks if network in names])
     except GanzooError as error:
-        made = f"made with ganzoo {header.get('ganzoo')}"
-        raise GanzooError(f"{file} ({made}) cannot be built here: {error}") from error
+        made, advice = _version(header), ""
+        if made != __version__:
+            advice = f"; ganzoo here is {__version__}, so try the other version"
+        raise GanzooError(f"{file} (made with ganzoo {made}) cannot be built here: {error}{advice}") from error
+
+
+def _version(header: Mapping[str, Any]) -> str:
+    return f"{header.get('ganzoo')!s:.40}"
 
 
 def _header(model: Model) -> dict[str, Any]:

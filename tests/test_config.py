@@ -208,3 +208,15 @@ def test_a_variant_must_be_a_mapping(tmp_path, text):
     (tmp_path / "list.yaml").write_text(text)
     with pytest.raises(GanzooError, match="must hold a mapping"):
         read_yaml(tmp_path / "list.yaml")
+
+
+def test_a_configuration_without_a_name_is_not_printed_whole():
+    with pytest.raises(GanzooError) as error:
+        resolve({"title": "t" * 1_000_000})
+    assert "'name' is missing" in str(error.value) and len(str(error.value)) < 400
+
+
+def test_of_what_is_replaced_no_origin_is_left():
+    cpu = {"loss": "hinge", "optimizers.generator": {"name": "sgd", "lr": 1.0}}
+    found = resolve({**VARIANT, "machine_presets": {"cpu": cpu}}, preset="cpu")
+    assert found.origin("loss.name") == "preset cpu" and found.origin("optimizers.generator.betas") == "default"

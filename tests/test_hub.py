@@ -91,7 +91,7 @@ def test_a_revision_is_a_name_of_its_own(hub):
         ("org/empty", None, "holds no ganzoo model"),
         ("org/good", 401, "HTTP 401"),
         ("org/good", 403, "HTTP 403"),
-        ("org/good", 404, "cannot be fetched"),
+        ("org/good", 404, "nothing under that address"),
         ("org/good", 500, "HTTP 500"),
         ("org/good", "dead", "check the network"),
         ("org/good", "forged", "did not arrive as the hub has it"),
@@ -158,10 +158,11 @@ def damage(file):
 
 
 def test_a_damaged_file_without_a_network_is_one_sentence(cli, hub, monkeypatch):
-    damage(hubs.fetch(GOOD) / WEIGHTS)
+    weights = hubs.fetch(GOOD) / WEIGHTS
+    damage(weights)
     monkeypatch.setenv("GANZOO_OFFLINE", "1")
-    result = cli("sample", GOOD)
-    assert result.code == 1 and "GANZOO_OFFLINE forbids downloading it" in result.err
+    assert f"damaged ({WEIGHTS}) and GANZOO_OFFLINE forbids fetching it again" in cli("sample", GOOD).sentence()
+    assert weights.is_file()  # it is deleted only where it can be had again
 
 
 def test_a_name_may_stand_for_a_model_on_the_hub(hub, monkeypatch, tmp_path, tiny_model, cli):

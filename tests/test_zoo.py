@@ -320,7 +320,9 @@ def test_a_model_of_a_newer_ganzoo_with_a_new_network_says_who_made_it(tiny_mode
     tensors, header = read_tensors(tiny_model_dir / "model.safetensors")
     header = _with_generator(header | {"ganzoo": "9.9"}, name="dream-generator")
     save_tensors(tmp_path / "model.safetensors", tensors, header)
-    _refused(tmp_path, r"made with ganzoo 9.9\) cannot be built here: unknown network 'dream-generator'")
+    _refused(tmp_path, r"made with ganzoo 9.9\) cannot be built here: unknown network 'dream-generator'.*other version")
+    save_tensors(tmp_path / "model.safetensors", tensors, _with(header, dreams=3) | {"ganzoo": "9" * 1000})
+    _refused(tmp_path, r"made with ganzoo 9{40}\) cannot be built here: .*unknown key 'dreams'")
 
 
 @pytest.mark.parametrize("text", ["[]", "7", "{", '"text"'])

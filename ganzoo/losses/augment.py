@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -283,7 +284,43 @@ def _sampled(images: Tensor, motion: Tensor, filter: Filter) -> Tensor:
     theta = (motion * reach / half[:, None])[:, :2]
     size = [2 * (height + 2 * MARGIN), 2 * (width + 2 * MARGIN)]
     grid = F.affine_grid(theta, [*images.shape[:2], *size], align_corners=False)
-    return _cropped(filter.down(F.grid_sample(fine, grid, padding_mode="reflection", align_corners=False)), MARGIN)
+    return _cropped(filter.down(_Sampling.apply(fine, grid)), MARGIN)
+
+
+class _Sampling(torch.autograd.Function):
+    """Images (N, C, H, W) where a grid (N, h, w, 2) says, -> (N, C, h, w): what ``grid_sample`` does.
+
+    It is linear in the images, so its derivative is its adjoint and the adjoint's derivative is itself; torch knows
+    the first and, before 2.12, not the second, which R1 and R2 need.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, grid: Tensor) -> Tensor:
+        ctx.shape = images.shape
+        ctx.save_for_backward(grid)
+        return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (grid,) = ctx.saved_tensors
+        return _Spreading.apply(grad, grid, ctx.shape), None
+
+
+class _Spreading(torch.autograd.Function):
+    """The adjoint of ``_Sampling``: (N, C, h, w), (N, h, w, 2) -> (N, C, H, W)."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
+        ctx.save_for_backward(grid)
+        bilinear, reflection = 0, 2
+        return torch.ops.aten.grid_sampler_2d_backward(
+            grad, grad.new_empty(1).expand(shape), grid, bilinear, reflection, False, [True, False]
+        )[0]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (grid,) = ctx.saved_tensors
+        return _Sampling.apply(grad, grid), None, None
 
 
 def _cropped(images: Tensor, margin: int) -> Tensor:

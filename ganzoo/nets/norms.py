@@ -105,7 +105,7 @@ def instance_norm(x: Tensor, weight: Tensor | None, bias: Tensor) -> Tensor:
     and its group norm, several times as fast, is slow backwards on a CPU's channels-last maps.
     """
     if x.is_contiguous() or x.device.type != "cpu" or x.dtype != bias.dtype:
-        return F.group_norm(x, x.shape[1], weight, bias, EPSILON)
+        return _torchs(x, weight, bias)
     return _ChannelsLast.apply(x, weight, bias)
 
 
@@ -130,7 +130,7 @@ class _ChannelsLast(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, rstd = ctx.saved_tensors
         if torch.is_grad_enabled():  # penalties differentiate the gradient itself
-            normal = F.group_norm(x, x.shape[1], weight, bias, EPSILON)
+            normal = _torchs(x, weight, bias)
             wanted = [value for value, needed in zip((x, weight, bias), ctx.needs_input_grad, strict=True) if needed]
             found = iter(torch.autograd.grad(normal, wanted, grad, create_graph=True))
             return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
@@ -142,6 +142,11 @@ class _ChannelsLast(torch.autograd.Function):
         of_x = torch.addcmul(as_map(-scale * total / pixels - slope * mean), x, as_map(slope))
         of_x.addcmul_(grad, as_map(scale))
         return of_x, None if weight is None else along.sum(0), total.sum(0)
+
+
+def _torchs(x: Tensor, weight: Tensor | None, bias: Tensor) -> Tensor:
+    # Before torch 2.14 a bias without a weight has no second derivative, so a missing weight is 1.
+    return F.group_norm(x, x.shape[1], torch.ones_like(bias) if weight is None else weight, bias, EPSILON)
 
 
 def as_map(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.errors import GanzooError, UnknownName, first_line
 from ganzoo.home import offline
 
 PREFIX = "timm:"
@@ -127,7 +127,7 @@ def _official(name: str, model: str) -> Any:
     try:
         return timm.create_model(model, pretrained=True)
     except (OSError, RuntimeError, ValueError) as error:
-        raise GanzooError(f"the weights of {name} cannot be had ({_first_line(error)}); {advice}") from error
+        raise GanzooError(f"the weights of {name} cannot be had ({first_line(error)}); {advice}") from error
     finally:
         constants.HF_HUB_OFFLINE = before
 
@@ -163,7 +163,3 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     if not isinstance(given, dict) or not all(isinstance(value, Tensor) for value in given.values()):
         raise GanzooError(f"{file} cannot be read as weights: it holds something else than a dictionary of tensors")
     return dict(given)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -59,6 +59,12 @@ def test_what_is_damaged_is_found(cli, full):
     assert cli("cache", "verify", "some*").code == 0
 
 
+def test_a_download_that_broke_off_is_found(cli, full):
+    snapshot = full / "hub" / "models--org--cats" / "snapshots" / "abc"
+    (snapshot / "model.safetensors").rename(snapshot / "README.md")
+    assert state(cli)["org/cats"] == "README.md is damaged, its download broke off before model.safetensors"
+
+
 def test_what_is_named_is_removed(cli, full):
     assert "removed model org/cats" in cli("cache", "clear", "org/cats").out
     assert not (full / "hub" / "models--org--cats").exists()

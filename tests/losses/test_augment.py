@@ -9,7 +9,7 @@ from tiny import SAMPLING, VARIANTS, configure, trainer_for
 from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import create_game
-from ganzoo.losses.augment import MARGIN, SYM6, AdaptiveAugment, DiffAugment, _sampled
+from ganzoo.losses.augment import MARGIN, SYM6, AdaptiveAugment, DiffAugment, _sampled, _Sampling
 from ganzoo.losses.objective import AdversarialObjective
 from ganzoo.losses.penalties import squared_gradient
 from ganzoo.nets.layers import Filter
@@ -244,3 +244,12 @@ def test_what_is_no_augmentation_is_refused():
         create_game(configure("dcgan", augment="diffaugmnet"))
     with pytest.raises(GanzooError, match="target"):
         create_game(configure("dcgan", augment={"name": "ada", "traget": 0.5}))
+
+
+def test_sampling_has_a_first_and_a_second_derivative():
+    grid = torch.rand(2, 5, 7, 2, dtype=torch.float64).mul(3).sub(1.5)
+    images = torch.rand(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    torchs = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    assert torch.equal(_Sampling.apply(images, grid), torchs)
+    assert torch.autograd.gradcheck(lambda x: _Sampling.apply(x, grid), images)
+    assert torch.autograd.gradgradcheck(lambda x: _Sampling.apply(x, grid).square(), images)
