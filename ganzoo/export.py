@@ -39,13 +39,14 @@ def export_model(
     half: bool = False,
     known_failures: Sequence[str] = (),
     data_licence: str = "",
+    data_about: str = "",
 ) -> Path:
     """Write the model of a run, a directory or a name as a model directory ``out``, which must be empty or new.
 
     full: with the discriminator, from a run's checkpoint or a model that has it. onnx: also ``model.onnx``. half:
     kernels and matrices as float16, half as large a file. known_failures: sentences for the card, which is written
     anew where it has something new to tell. data_licence: the terms of training data that has no name and so none
-    that are known.
+    that are known. data_about: what the training data show and where they are from.
     """
     if onnx:
         require_onnx()
@@ -55,8 +56,8 @@ def export_model(
         kept = model if full else _sampled_only(model)
         if half:  # so that the samples shown are those of the file
             kept.game.load_state_dict({name: halved(value).to(value) for name, value in kept.game.state_dict().items()})
-        if half or known_failures or data_licence or "weights" in kept.facts:
-            kept.facts = kept.facts | _told(kept, half, known_failures) | _data(kept, data_licence)
+        if half or known_failures or data_licence or data_about or "weights" in kept.facts:
+            kept.facts = kept.facts | _told(kept, half, known_failures) | _data(kept, data_licence, data_about)
             kept.card = _card(kept, Path(out))
         save(kept, folder, full=rest, half=half)
         samples = weights_file(source).parent / "samples.png"
@@ -136,12 +137,13 @@ def _told(model: Model, half: bool, known_failures: Sequence[str]) -> dict[str, 
     return {"weights": {"parameters": count, "dtype": "float16" if half else "float32"}, "known_failures": failures}
 
 
-def _data(model: Model, licence: str) -> dict[str, Any]:
+def _data(model: Model, licence: str, about: str) -> dict[str, Any]:
     data = model.facts.get("data") or {}
     known = data.get("licence") or UNKNOWN_TERMS
     if licence and known not in (licence, UNKNOWN_TERMS):
         raise GanzooError(f"the terms of {data['name']} are known: {known}; leave --data-licence out")
-    return {"data": data | {"licence": licence}} if licence else {}
+    told = {"licence": licence, "about": about}
+    return {"data": data | {key: value for key, value in told.items() if value}}
 
 
 def _card(model: Model, folder: Path) -> str:

@@ -12,6 +12,7 @@ import ganzoo
 from ganzoo.checksum import checksum
 from ganzoo.games.translation import from_images
 from ganzoo.index import BUNDLED, described, read_index
+from ganzoo.tensors import read_tensors
 from ganzoo.weights import WEIGHTS, bundled_models
 
 MODELS = bundled_models()
@@ -41,6 +42,13 @@ def test_it_is_small_and_half_precision(name):
     assert {WEIGHTS, "config.json", "README.md", "samples.png"} <= files.keys()
     assert sum(file.stat().st_size for file in files.values()) <= MOST_BYTES
     assert ganzoo.load(name).facts["weights"]["dtype"] == "float16"
+
+
+@each
+def test_what_people_read_is_what_the_weights_say(name):
+    _, header = read_tensors(MODELS[name] / WEIGHTS)
+    said = json.loads((MODELS[name] / "config.json").read_text(encoding="utf-8"))
+    assert {key: said[key] for key in header} == header
 
 
 @each

@@ -15,8 +15,16 @@ import click
 @click.option(
     "--data-licence", default="", metavar="TEXT", help="The terms of training data of your own, for the card."
 )
+@click.option("--data-about", default="", metavar="TEXT", help="What such data show and where they are from.")
 def command(
-    model: str, out: str, onnx: bool, full: bool, half: bool, failures: tuple[str, ...], data_licence: str
+    model: str,
+    out: str,
+    onnx: bool,
+    full: bool,
+    half: bool,
+    failures: tuple[str, ...],
+    data_licence: str,
+    data_about: str,
 ) -> None:
     """Write MODEL, a run's folder, a model directory or a name, as a directory that `ganzoo.load` reads.
 
@@ -28,6 +36,13 @@ def command(
     from ganzoo.export import export_model
 
     written = export_model(
-        model, out, full=full, onnx=onnx, half=half, known_failures=failures, data_licence=data_licence
+        model,
+        out,
+        full=full,
+        onnx=onnx,
+        half=half,
+        known_failures=failures,
+        data_licence=data_licence,
+        data_about=data_about,
     )
     click.echo(written)

@@ -167,6 +167,7 @@ def _training(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) 
 
 def _data(data: Mapping[str, Any]) -> Rows:
     yield "name", _data_name(data)
+    yield "what it is", data.get("about") or ""
     yield "split", data.get("split") or ""
     yield "images", f"{data['count']:,}" if data.get("count") else ""
     yield "resolution", _resolution(data.get("resolution"))

@@ -58,8 +58,10 @@ def test_terms_of_data_are_told_where_nothing_is_known_of_them(cli, tiny_model, 
     assert cli("export", source, "--out", tmp_path / "copy", *terms).code == 0
     told = load(tmp_path / "copy")
     assert told.facts["data"] == {"name": "my-faces", "count": 3, "licence": "CC0, of friends"}
-    assert "| licence | CC0, of friends |" in told.card
-    assert cli("export", tmp_path / "copy", "--out", tmp_path / "same", *terms).code == 0
+    assert "| licence | CC0, of friends |" in told.card and "| what it is |" not in told.card
+    assert cli("export", tmp_path / "copy", "--out", tmp_path / "same", *terms, "--data-about", "Three faces.").code == 0
+    assert "| licence | CC0, of friends |" in (card := load(tmp_path / "same").card)
+    assert "| what it is | Three faces. |" in card
     refused = cli("export", tmp_path / "copy", "--out", tmp_path / "other", "--data-licence", "MIT")
     assert refused.code != 0 and "known: CC0, of friends" in refused.err and not (tmp_path / "other").exists()
 
