@@ -16,6 +16,7 @@ from ganzoo.words import duration, number
 
 PLACE = Path(__file__).parents[1] / "docs" / "images" / "zoo.png"
 COLUMNS, INCHES = 5, 3.2
+BESIDE = {"real": "real data", "bicubic": "bicubic filter"}
 
 
 def sheet() -> Figure:
@@ -47,8 +48,8 @@ def told(name: str, folder: Path) -> str:
 def _score(score: dict[str, Any] | None) -> str:
     if not score:
         return "not scored"
-    real = f", real data {number(score['real'])}" if score.get("real") is not None else ""
-    return f"{score['title']} {number(score['value'])}{real}"
+    beside = (f", {name} {number(score[key])}" for key, name in BESIDE.items() if score.get(key) is not None)
+    return f"{score['title']} {number(score['value'])}{''.join(beside)}"
 
 
 if __name__ == "__main__":

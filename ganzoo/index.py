@@ -123,18 +123,21 @@ def _licence(card: Path) -> str:
 
 
 def _score(records: Iterable[Mapping[str, Any]]) -> Entry | None:
-    """A model's first score that real images have, too, and theirs; its first one if there is none."""
-    real: dict[str, float] = {}
+    """A model's first score that real images or the bicubic filter have, too, and theirs; else its first one."""
+    beside: dict[str, dict[str, float]] = {"real": {}, "bicubic": {}}
     made = []
     for each in records:
-        if "real" in (each.get("subject") or ""):
-            real.setdefault(each["title"], each["value"])
-        else:
+        subject = each.get("subject") or ""
+        other = next((scores for name, scores in beside.items() if name in subject), None)
+        if other is None:
             made.append(each)
+        else:
+            other.setdefault(each["title"], each["value"])
     if not made:
         return None
-    first = next((each for each in made if each["title"] in real), made[0])
-    return {key: first[key] for key in ("title", "value", "protocol")} | {"real": real.get(first["title"])}
+    first = next((each for each in made if any(each["title"] in scores for scores in beside.values())), made[0])
+    values = {name: scores.get(first["title"]) for name, scores in beside.items()}
+    return {key: first[key] for key in ("title", "value", "protocol")} | values
 
 
 if __name__ == "__main__":

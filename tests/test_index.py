@@ -32,7 +32,7 @@ def tiny(shipped, tiny_model_dir):
 def test_a_model_made_where_bundled_ones_lie_is_in_the_index(cli, tiny):
     record_scores("tiny", [SCORE, SCORE | {"value": 0.5, "subject": "real test images"}])
     entry = read_index()["tiny"]
-    assert entry["score"] == {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "real": 0.5}
+    assert entry["score"] == {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "real": 0.5, "bicubic": None}
     assert entry["task"] == "noise to images" and entry["resolution"] == "16×16×1"
     assert ganzoo.list_models() == ["tiny"] and 'ganzoo.load("tiny")' in ganzoo.load("tiny").card
     (row,) = json.loads(cli("list", "--kind", "models", "--json").out)
@@ -43,7 +43,9 @@ def test_a_model_made_where_bundled_ones_lie_is_in_the_index(cli, tiny):
 def test_the_score_shown_is_one_that_real_images_have_too(tiny):
     other = SCORE | {"title": "PSNR", "value": 20.0, "metric": "psnr", "protocol_id": "z"}
     record_scores("tiny", [other, SCORE, SCORE | {"value": 0.5, "subject": "real test images"}])
-    assert read_index()["tiny"]["score"] == {"title": "FID[x]", "value": 4.25, "protocol": "gz-x", "real": 0.5}
+    assert (score := read_index()["tiny"]["score"])["title"] == "FID[x]" and score["real"] == 0.5
+    record_scores("tiny", [other | {"value": 19.0, "subject": "bicubic"}])
+    assert (score := read_index()["tiny"]["score"])["title"] == "PSNR" and score["bicubic"] == 19.0
 
 
 def test_a_score_gives_way_to_a_newer_one_and_never_a_named_protocol_to_a_custom_one(tiny):

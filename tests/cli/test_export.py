@@ -59,7 +59,8 @@ def test_terms_of_data_are_told_where_nothing_is_known_of_them(cli, tiny_model, 
     told = load(tmp_path / "copy")
     assert told.facts["data"] == {"name": "my-faces", "count": 3, "licence": "CC0, of friends"}
     assert "| licence | CC0, of friends |" in told.card and "| what it is |" not in told.card
-    assert cli("export", tmp_path / "copy", "--out", tmp_path / "same", *terms, "--data-about", "Three faces.").code == 0
+    about = ("--data-about", "Three faces.")
+    assert cli("export", tmp_path / "copy", "--out", tmp_path / "same", *terms, *about).code == 0
     assert "| licence | CC0, of friends |" in (card := load(tmp_path / "same").card)
     assert "| what it is | Three faces. |" in card
     refused = cli("export", tmp_path / "copy", "--out", tmp_path / "other", "--data-licence", "MIT")
