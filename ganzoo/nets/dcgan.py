@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
-from ganzoo.nets.layers import Project, depth, flatten, initialise_normal, labels_for, one_hot, spectral
+from ganzoo.nets.layers import Project, depth, doubling, flatten, initialise_normal, labels_for, one_hot, spectral
 from ganzoo.nets.norms import keeps_bias, norm2d
 from ganzoo.registry import NETWORKS
 
@@ -20,7 +20,7 @@ class DCGANGenerator(nn.Module):
     """Strided transposed convolutions: (N, latent_size) -> images (N, C, R, R) in [-1, 1].
 
     At 64 pixels and 128 channels the maps are 1024, 512, 256 and 128 wide, as in figure 1. With classes, labels (N,)
-    stand one-hot beside the latents.
+    stand one-hot beside the latents. upsample: how maps double, as :func:`ganzoo.nets.layers.doubling` knows it.
     """
 
     def __init__(
@@ -32,8 +32,10 @@ class DCGANGenerator(nn.Module):
         channels: int = 128,
         kernel_size: int = 5,
         norm: str = "batch",
+        upsample: str = "transposed",
     ):
         super().__init__()
+        _padding(kernel_size)  # refuses what the discriminator would
         base, doublings = depth(resolution)
         widths = dcgan_widths(channels, doublings)[::-1]
         self.num_classes = num_classes
@@ -42,8 +44,8 @@ class DCGANGenerator(nn.Module):
             norm2d(norm, widths[0]),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(*(_up(a, b, kernel_size, norm) for a, b in pairwise(widths)))
-        self.to_image = _transposed(widths[-1], image_channels, kernel_size, bias=True)
+        self.blocks = nn.Sequential(*(_up(a, b, kernel_size, norm, upsample) for a, b in pairwise(widths)))
+        self.to_image = doubling(upsample, widths[-1], image_channels, kernel_size=kernel_size)
         initialise_normal(self)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -92,8 +94,8 @@ def dcgan_widths(channels: int, doublings: int) -> list[int]:
     return [channels * min(2**i, WIDEST) for i in range(doublings)]
 
 
-def _up(in_channels: int, out_channels: int, kernel_size: int, norm: str) -> nn.Sequential:
-    conv = _transposed(in_channels, out_channels, kernel_size, keeps_bias(norm))
+def _up(in_channels: int, out_channels: int, kernel_size: int, norm: str, upsample: str) -> nn.Sequential:
+    conv = doubling(upsample, in_channels, out_channels, kernel_size=kernel_size, bias=keeps_bias(norm))
     return nn.Sequential(conv, norm2d(norm, out_channels), nn.ReLU())
 
 
@@ -102,20 +104,12 @@ def _down(in_channels: int, out_channels: int, kernel_size: int, norm: str) -> n
     return nn.Sequential(conv, norm2d(norm, out_channels), nn.LeakyReLU(0.2))
 
 
-def _transposed(in_channels: int, out_channels: int, kernel_size: int, bias: bool) -> nn.ConvTranspose2d:
-    padding, extra = _padding(kernel_size)
-    return nn.ConvTranspose2d(
-        in_channels, out_channels, kernel_size, stride=2, padding=padding, output_padding=extra, bias=bias
-    )
-
-
 def _strided(in_channels: int, out_channels: int, kernel_size: int, bias: bool) -> nn.Conv2d:
-    padding, _ = _padding(kernel_size)
-    return nn.Conv2d(in_channels, out_channels, kernel_size, stride=2, padding=padding, bias=bias)
+    return nn.Conv2d(in_channels, out_channels, kernel_size, stride=2, padding=_padding(kernel_size), bias=bias)
 
 
-def _padding(kernel_size: int) -> tuple[int, int]:
-    """Padding with which a stride of 2 halves (and doubles) a map exactly, and a doubling's extra row."""
+def _padding(kernel_size: int) -> int:
+    """Padding with which a stride of 2 halves a map exactly."""
     if kernel_size not in (4, 5):
         raise GanzooError(f"kernel_size {kernel_size} is not possible here; use 4 or 5")
-    return (1, 0) if kernel_size == 4 else (2, 1)
+    return (kernel_size - 1) // 2

@@ -219,8 +219,9 @@ def doubling(
         return nn.Sequential(nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1, bias=bias), nn.PixelShuffle(2))
     if upsample != "transposed":
         raise GanzooError(f"upsample {upsample} is not possible; give transposed, sub-pixel or nearest")
+    padding, extra = (kernel_size - 1) // 2, kernel_size % 2
     return nn.ConvTranspose2d(
-        in_channels, out_channels, kernel_size, stride=2, padding=1, output_padding=kernel_size % 2, bias=bias
+        in_channels, out_channels, kernel_size, stride=2, padding=padding, output_padding=extra, bias=bias
     )
 
 

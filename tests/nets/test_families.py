@@ -26,6 +26,7 @@ CASES = {
     **{name: (name, *keywords) for name, keywords in FAMILIES.items()},
     "mlp with batch norm": ("mlp", {"width": 16, "norm": "batch"}, {"units": 8}),
     "dcgan with labels": ("dcgan", *FAMILIES["dcgan"]),
+    "dcgan of nearest pixels": ("dcgan", {"channels": 2, "upsample": "nearest"}, {"channels": 2}),
     "resnet with everything": ("resnet", {**ATTENTIVE, "upsample_before": 2}, ATTENTIVE),
 }
 LABELLED = ("conditional-mlp", "dcgan with labels", "acgan", "resnet with everything")
