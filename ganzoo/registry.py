@@ -21,7 +21,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.errors import GanzooError, UnknownName, first_line
 
 Component = TypeVar("Component")
 PLUGIN_GROUP = "ganzoo.plugins"
@@ -79,7 +79,7 @@ class Registry:
         except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             values = ", ".join(f"{key}={value!r}" for key, value in options.items())
             raise GanzooError(
-                f"{self.kind} '{name}' cannot be built with {values or 'its defaults'}: {error}"
+                f"{self.kind} '{name}' cannot be built with {values or 'its defaults'}: {first_line(error)}"
             ) from error
 
     @property

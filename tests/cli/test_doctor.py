@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 import torch
 
 import ganzoo.doctor
@@ -49,6 +50,7 @@ def test_versions_that_do_not_belong_together_are_noted_and_break_nothing(cli, m
     assert "pip uninstall ganzoo" in result.out
 
 
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="older torch has one setting, not two")
 def test_mixed_tf32_settings_are_trouble():
     code = (
         "import torch, ganzoo.doctor\n"

@@ -30,7 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     transformers.BertModel(config).save_pretrained(folder)
     words = {word: number for number, word in enumerate(WORDS)}
-    transformers.BertTokenizer(vocab=words, model_max_length=512).save_pretrained(folder)
+    given = {"vocab": words} if int(transformers.__version__.split(".")[0]) > 4 else {"vocab_file": str(vocabulary)}
+    transformers.BertTokenizer(**given, model_max_length=512).save_pretrained(folder)
     return folder
 
 
