@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ganzoo.data.datasets import UNKNOWN_TERMS
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, first_line
 from ganzoo.games.base import create_game
 from ganzoo.games.image import draw_latents
 from ganzoo.hub import PREFIX
@@ -96,7 +96,8 @@ def export_onnx(model: Model, path: Path) -> Path:
     """Write a generator as ONNX: ``noise`` (batch, latent) and, with classes, ``labels`` (batch,) -> ``images``.
 
     Any batch size; images (batch, C, H, W) in [-1, 1]. Where onnxruntime is installed, a file whose images
-    differ from torch's is not kept. Raises GanzooError for generators with noise of their own.
+    differ from torch's is not kept. Raises GanzooError for generators with noise of their own, and for what torch
+    cannot write.
     """
     require_onnx()
     generator = _plain_generator(model)
@@ -105,18 +106,24 @@ def export_onnx(model: Model, path: Path) -> Path:
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            generator,
-            tuple(inputs.values()),
-            str(path),
-            input_names=list(inputs),
-            output_names=["images"],
-            dynamic_shapes=tuple({0: batch} for _ in inputs),
-            dynamo=True,
-            external_data=False,
-            opset_version=OPSET,
-            verbose=False,
-        )
+        try:
+            torch.onnx.export(
+                generator,
+                tuple(inputs.values()),
+                str(path),
+                input_names=list(inputs),
+                output_names=["images"],
+                dynamic_shapes=tuple({0: batch} for _ in inputs),
+                dynamo=True,
+                external_data=False,
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except Exception as error:  # torch, onnx, onnxscript and protobuf, each with errors of its own
+            raise GanzooError(
+                f"torch {torch.__version__} could not write {model.config.name} as ONNX ({first_line(error)}); "
+                "a newer torch, or protobuf 6 beside this one, may do it"
+            ) from error
     if find_spec("onnxruntime"):
         _require_parity(model, generator, path)
     return path

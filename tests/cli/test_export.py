@@ -186,6 +186,15 @@ def test_onnx_file_that_differs_is_not_kept(cli, dcgan_onnx, tiny_model_dir, tmp
     assert "differ from torch's" in sentence and not (tmp_path / "out").exists()
 
 
+def test_onnx_that_torch_cannot_write_is_one_sentence(cli, tiny_model_dir, tmp_path, monkeypatch):
+    def exporter(*arguments, **options):
+        raise TypeError("Expected an int, got a boolean.\nmore of it")
+
+    monkeypatch.setattr(torch.onnx, "export", exporter)
+    sentence = cli("export", tiny_model_dir, "--out", tmp_path / "out", "--onnx").sentence()
+    assert "as ONNX (Expected an int, got a boolean.); a newer torch" in sentence and not (tmp_path / "out").exists()
+
+
 def test_onnx_without_its_packages_says_what_to_install(cli, tiny_model_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     sentence = cli("export", tiny_model_dir, "--out", tmp_path / "out", "--onnx").sentence()
