@@ -8,9 +8,10 @@ from pathlib import Path
 import ganzoo
 from ganzoo.benchmark.results import Expected, Result, read_results
 from ganzoo.benchmark.tables import mean
-from ganzoo.benchmark.work import scored
+from ganzoo.benchmark.work import config_hash, scored
 from ganzoo.checksum import checksum
 from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.training.checkpoint import read_checkpoint
 from ganzoo.words import number
 from ganzoo.zoo import weights_file
 
@@ -23,7 +24,8 @@ FEW_SEEDS = 3
 class Verdict:
     """What came of a repetition.
 
-    same_weights: whether they are the published ones bit for bit. expected: where others' figures lie.
+    same_weights: whether they are the published ones bit for bit. same_config: whether the variant, its preset and the
+    data still come to the configuration of then. expected: where others' figures lie.
     """
 
     row: str
@@ -34,6 +36,7 @@ class Verdict:
     high: float
     band: str
     same_weights: bool
+    same_config: bool
     expected: Expected | None = None
 
     @property
@@ -45,8 +48,12 @@ class Verdict:
         weights = "the weights are the same bit for bit" if self.same_weights else "the weights differ"
         return (
             f"{self.row}: {self.metric} is {number(self.now)}, was {number(self.then)}; {said}: expected "
-            f"{number(self.low)} to {number(self.high)} ({self.band}); {weights}{self._beside_others}"
+            f"{number(self.low)} to {number(self.high)} ({self.band}); {weights}{self._changed}{self._beside_others}"
         )
+
+    @property
+    def _changed(self) -> str:
+        return "" if self.same_config else "; the variant or its preset says something else than it did then"
 
     @property
     def _beside_others(self) -> str:
@@ -77,8 +84,11 @@ def reproduce(row: str, results: str | Path, out: Path, *, device: str = "auto")
         )
     low, high, band = _band(then.value, [each.scores[metric].value for each in seeds if metric in each.scores])
     digest = checksum(weights_file(run))
-    same = digest == result.weights_sha256
-    return Verdict(result.name, then.title, then.value, now.value, low, high, band, same, result.expected)
+    same_config = config_hash(read_checkpoint(run)[1]["config"]) == result.config_hash
+    same_weights = digest == result.weights_sha256
+    return Verdict(
+        result.name, then.title, then.value, now.value, low, high, band, same_weights, same_config, result.expected
+    )
 
 
 def _find(row: str, results: str | Path) -> tuple[Result, list[Result]]:

@@ -257,6 +257,11 @@ def _common(job: Job, scores: Mapping[str, Score]) -> dict[str, Any]:
     }
 
 
+def config_hash(config: Mapping[str, Any]) -> str:
+    """What a run's merged configuration is told by; a changed variant or preset changes it."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
 def _run_facts(run: Path) -> dict[str, Any]:
     """What a run's files tell of it."""
     _, header = read_checkpoint(run)
@@ -278,7 +283,7 @@ def _run_facts(run: Path) -> dict[str, Any]:
         "wall_seconds": round(header["seconds"], 1),
         "request": {key: value for key, value in request.items() if value is not None},
         "command": command(Request(**request)) + (f" --stop-at {step}" if step < planned else ""),
-        "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        "config_hash": config_hash(config),
         "weights_sha256": checksum(weights) if weights else None,
         "versions": facts.get("versions", {}),
         "hardware": facts.get("hardware", ""),

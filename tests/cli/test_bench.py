@@ -10,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmark"))
 from made import data_row, result, score, stored, suite_file
 
+from ganzoo.benchmark.work import config_hash
+
 
 def test_a_dry_run_shows_the_jobs(cli, tmp_path):
     said = cli("bench", "run", suite_file(tmp_path), "--only", "gan", "--dry-run")
@@ -57,7 +59,9 @@ def test_mixed_protocols_are_one_sentence(cli, tmp_path):
 @pytest.mark.parametrize(("now", "code"), [(10.4, 0), (14.0, 1)])
 def test_a_row_is_repeated_and_judged_by_its_seeds(now, code, cli, tmp_path, monkeypatch):
     others = {"low": 10.2, "high": 12.0, "source": "Nobody 2020"}
-    made = (result(seed=seed, fid=fid, expected=others) for seed, fid in enumerate((9.0, 10.0, 11.0)))
+    config = {"name": "dcgan"}
+    told = {"expected": others, "config_hash": config_hash(config if code else {"name": "dcgan", "was": "larger"})}
+    made = (result(seed=seed, fid=fid, **told) for seed, fid in enumerate((9.0, 10.0, 11.0)))
     stored(tmp_path / "results", *made)
     asked = {}
 
@@ -68,11 +72,13 @@ def test_a_row_is_repeated_and_judged_by_its_seeds(now, code, cli, tmp_path, mon
 
     monkeypatch.setattr("ganzoo.train", train)
     monkeypatch.setattr("ganzoo.evaluate", lambda *arguments, **options: [score(now)])
+    monkeypatch.setattr("ganzoo.benchmark.reproduce.read_checkpoint", lambda run: ({}, {"config": config}))
     said = cli("bench", "reproduce", "made/dcgan", "--results", tmp_path / "results")
     assert said.code == code, said.err
     assert ("NOT reproduced" in said.out) == bool(code)
     assert "expected 7 to 13 (mean ± 3 deviations of 3 seeds)" in said.out and "weights differ" in said.out
     assert f"{'outside of' if code else 'within'} the literature's 10.2 to 12 (Nobody 2020)" in said.out
+    assert ("says something else than it did then" in said.out) == (code == 0)
     assert (asked["variant"], asked["steps"], asked["stop_at"]) == ("dcgan", 1000, None)
 
 
