@@ -117,7 +117,7 @@ def _offline_file() -> Path:
 def _official(name: str, model: str) -> Any:
     """A timm model with the weights timm knows, from its cache or the network."""
     import timm
-    from huggingface_hub import constants
+    from huggingface_hub import constants, utils
 
     facts: Any = timm.get_pretrained_cfg(model)
     advice = "download them where there is a network and give their file as weights"
@@ -130,6 +130,7 @@ def _official(name: str, model: str) -> Any:
         raise GanzooError(f"the weights of {name} cannot be had ({first_line(error)}); {advice}") from error
     finally:
         constants.HF_HUB_OFFLINE = before
+        getattr(utils, "reset_sessions", lambda: None)()  # clients before 1.0 keep what they connected with
 
 
 def fill(network: nn.Module, file: Path) -> None:
