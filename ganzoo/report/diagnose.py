@@ -87,6 +87,9 @@ def _observations(record: Record, troubles: Mapping[str, str]) -> Iterator[str]:
     yield from _reading(record)
     if diversity := record.values("diversity"):
         yield f"Samples are {_late(diversity):.0%} as varied as the data."
+        nearest = _late(record.values("nearest") or diversity)
+        if not troubles and nearest < health.FEW_KINDS * _late(diversity):
+            yield f"They may come in few kinds: a sample's nearest one is {nearest:.0%} as far as among the data."
     for player in record.players:
         if player in meaning(record.loss).chance:
             yield from _trend(f"The {player}'s loss", record.values(f"{player}/adversarial"))

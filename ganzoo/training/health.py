@@ -21,6 +21,8 @@ CONSTANT = 0.03
 # A discriminator right this often has stopped being a contest; after this many steps that is worth saying.
 DECIDED = 0.99
 PATIENCE = 500
+# Samples come in few kinds where their nearest ones are this much nearer than their distances let expect.
+FEW_KINDS = 0.85
 SATURATED = 0.99
 
 
@@ -30,12 +32,14 @@ def measure(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
 
     real, fake: (N, C, H, W) in [-1, 1]. Diversity is the mean distance between two images of the batch,
     each averaged down to 16 × 16 at most, as a share of the same for real images: 1 is the data's, 0 means
-    that all samples are the same; a single image has none.
+    that all samples are the same; a single image has none. Nearest is the same with each image's nearest one,
+    which falls where samples differ but come in few kinds.
     """
     shares = {"saturation": _saturation(fake), "real_saturation": _saturation(real)}
     if len(real) < 2 or len(fake) < 2:
         return shares
-    return {"diversity": _spread(fake) / _spread(real).clamp_min(1e-6)} | shares
+    spread, wanted = _distances(fake), _distances(real)
+    return {name: spread[name] / wanted[name].clamp_min(1e-6) for name in spread} | shares
 
 
 def verdicts(history: History) -> list[str]:
@@ -134,9 +138,12 @@ def _duration(history: History, holds) -> int:
     return last - first
 
 
-def _spread(images: Tensor) -> Tensor:
+def _distances(images: Tensor) -> dict[str, Tensor]:
+    """The mean distance between two images, and to an image's nearest one."""
     small = adaptive_avg_pool2d(images[:64].float(), min(16, *images.shape[2:])).flatten(1)
-    return torch.pdist(small).mean()
+    distances = torch.cdist(small, small, compute_mode="donot_use_mm_for_euclid_dist")
+    mean = distances.sum() / (len(small) * (len(small) - 1))
+    return {"diversity": mean, "nearest": distances.fill_diagonal_(torch.inf).amin(1).mean()}
 
 
 def _saturation(images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from entries import entry
 
 from ganzoo.report.diagnose import diagnose, in_words
@@ -26,6 +27,16 @@ def test_trends_are_told_for_losses_that_mean_something(make_run):
     found = in_words(diagnose(make_run([entry(s, **{"generator/adversarial": s / 100}) for s in steps])))
     assert "The generator's loss rose from 0.55 to 9.55" in found
     assert "The discriminator's loss fell" in found
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [({"nearest": 0.7}, True), ({"nearest": 0.85}, False), ({}, False), ({"nearest": 0.005, "diversity": 0.01}, False)],
+)
+def test_samples_of_few_kinds_are_told(values, told, make_run):
+    found = in_words(diagnose(make_run([entry(step, **values) for step in range(50, 1001, 50)])))
+    assert ("They may come in few kinds: a sample's nearest one is 70% as far as among the data." in found) == told
+    assert ("few kinds" in found) == told
 
 
 def test_growing_gradients_and_a_slowing_machine_are_told(make_run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganzoo.training.health import measure, phase, verdicts
+from ganzoo.training.health import FEW_KINDS, measure, phase, verdicts
 
 
 def history(count: int = 4, every: int = 250, **entry: float) -> list[dict]:
@@ -76,3 +76,12 @@ def test_a_contest_is_nothing_to_complain_about():
     assert verdicts(history()) == [] and phase(history()) == "contested"
     assert verdicts([]) == [] and phase([]) == "starting"
     assert phase([{"step": 5, "generator/pixel": 0.1, "diversity": 0.01}]) == "pre-training"
+
+
+def test_samples_of_few_kinds_are_near_to_each_other_though_they_differ():
+    torch.manual_seed(0)
+    real, kinds = torch.rand(48, 3, 32, 32) * 2 - 1, torch.rand(6, 3, 32, 32) * 2 - 1
+    few = kinds.repeat(8, 1, 1, 1) + 0.2 * torch.randn(48, 3, 32, 32)
+    found = measure(real, few)
+    assert found["diversity"] > 0.8 and found["nearest"] < FEW_KINDS * found["diversity"]
+    assert measure(real, torch.rand_like(real) * 2 - 1)["nearest"] == pytest.approx(1, abs=0.05)

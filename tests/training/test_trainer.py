@@ -264,7 +264,7 @@ def test_measurements_are_numbers_of_the_last_step():
     found = trainer.measure()
     expected = {"discriminator/adversarial", "discriminator/gradient_penalty", "discriminator/gradient_norm"}
     expected |= {"generator/adversarial", "generator/gradient_norm", "critic_gap", "real_accuracy", "fake_accuracy"}
-    assert expected | {"diversity", "saturation", "real_saturation"} == set(found)
+    assert expected | {"diversity", "nearest", "saturation", "real_saturation"} == set(found)
     assert all(isinstance(value, float) and math.isfinite(value) for value in found.values())
 
 
