@@ -21,7 +21,7 @@ SCRIPT = """\
 #SBATCH --array=0-{last}{limit}
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
-#SBATCH --output={out}/jobs/slurm-%A_%a.txt
+#SBATCH --output="{out}/jobs/slurm-%A_%a.txt"
 #SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --signal=TERM@120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def run(
     from ganzoo.benchmark.runner import job_command, run_jobs
     from ganzoo.benchmark.suite import jobs, read_suite
 
+    if budget is not None and executor != "local":
+        raise click.UsageError("--budget is of --executor local; give a cluster its own, e.g. --time=24:00:00")
     read = read_suite(suite)
     suite = str(Path(suite).absolute()) if Path(suite).is_file() else suite
     chosen, folder = jobs(read, only), Path(out or f"runs/bench-{read.name}")
@@ -83,7 +86,7 @@ def run(
             click.echo(submit_sbatch(script))
     elif dry_run:
         for job in chosen:
-            click.echo(" ".join(job_command(job, suite, folder)))
+            click.echo(shlex.join(job_command(job, suite, folder)))
     elif executor == "submitit":
         click.echo(submit_submitit(chosen, suite, folder, at_once=at_once, options=options))
     else:

@@ -50,10 +50,11 @@ def test_an_array_of_the_jobs_without_result_is_submitted(cli, slurm, tmp_path):
 
 
 def test_each_task_of_the_array_does_its_job(cli, slurm, tmp_path):
-    out = tmp_path / "out"
+    out = tmp_path / "out of here"
     assert cli("bench", "run", suite_file(tmp_path), "--out", out, "--executor", "slurm", "--dry-run").code == 0
     assert not (tmp_path / "submitted").exists()
     script = out / "own.sbatch"
+    assert f'#SBATCH --output="{out}/jobs/slurm-%A_%a.txt"\n' in script.read_text()
     script.write_text(script.read_text().replace(f"{sys.executable} -m ganzoo", "echo"))
     said = [_task(script, number).stdout.split() for number in range(5)]
     assert [words[:2] for words in said] == [["bench", "job"]] * 5

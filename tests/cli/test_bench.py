@@ -39,6 +39,8 @@ def test_mistakes_are_one_sentence(arguments, said, cli, tmp_path, monkeypatch):
 def test_a_budget_is_a_duration(cli):
     said = cli("bench", "run", "smoke", "--budget", "soon")
     assert said.code == 2 and "write e.g. 90s, 30m or 2h" in said.err
+    said = cli("bench", "run", "smoke", "--budget", "30m", "--executor", "slurm")
+    assert said.code == 2 and "give a cluster its own" in said.err
 
 
 @pytest.mark.parametrize(
