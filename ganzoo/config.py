@@ -179,7 +179,8 @@ def resolve(
     Raises GanzooError naming the key that is wrong and the ones that are allowed.
     """
     layers = dict(read_variant(str(variant)) if isinstance(variant, str | Path) else variant)
-    name = str(layers.get("name", "a configuration without a name"))[:200]
+    given = "a configuration without a name" if isinstance(variant, Mapping) else variant
+    name = f"{layers.get('name', given)!s:.200}"
     presets, machines = layers.pop("presets", None) or {}, layers.pop("machine_presets", None) or {}
     if preset is not None and preset not in machines:
         raise UnknownName(f"preset of {name}", preset, machines)
