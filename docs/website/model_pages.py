@@ -27,7 +27,9 @@ thread, as far from the papers' budgets as from real images; the tables under [b
 
 {tried}
 
-- **Why that one:** StyleGAN2's generator draws no grid, as transposed convolutions do on so short a training, and
+What was made of it:
+
+- **Faces and CIFAR-10:** StyleGAN2's generator draws no grid, as transposed convolutions do on so short a training, and
   DCGAN's critic without batch norm, held by R1, is cheap and keeps teaching, where the paper's is too slow for a
   processor. So `stylegan2-celeba` and `stylegan2-cifar10` are the modern baselines here. The other models of these data
   are the best setting found for their own method, and show how far it comes.
