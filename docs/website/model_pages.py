@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from variant_pages import RESULTS
+
 from ganzoo.benchmark.results import read_results
 from ganzoo.listing import entries
 from ganzoo.weights import bundled_models
@@ -39,7 +41,6 @@ What was made of it:
 - **Enlarger:** longer play made it worse: it learns the streaks of forests and draws them elsewhere. See the suite
   `superres`.
 """
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SETTINGS = "*-settings"
 
 
