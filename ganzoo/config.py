@@ -217,6 +217,19 @@ def flatten(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, values
 
 
+def settings(config: Config) -> dict[str, Any]:
+    """What decides how a variant plays, by dotted key: all but its name and its prose."""
+    values = config.model_dump(mode="json", exclude={"name", "title", "paper", "deviations"})
+    return dict(flatten(values))
+
+
+def changes(before: Config, after: Config) -> dict[str, dict[str, Any]]:
+    """The settings that differ, by dotted key, each ``{"from": …, "to": …}``; None where there is none."""
+    one, other = settings(before), settings(after)
+    keys = [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
+    return {key: {"from": one.get(key), "to": other.get(key)} for key in keys}
+
+
 class _Merge:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}

@@ -25,7 +25,6 @@ from ganzoo.variants import is_variant_file, list_variants, read_variant
 from ganzoo.words import number
 
 SEE = re.compile(r"See :func:`(\w+)`[.;]?")
-SHOWN_APART = ("name", "title", "paper", "deviations")
 
 
 def entries(kind: str, pattern: str = "*") -> list[dict[str, Any]]:
@@ -156,12 +155,12 @@ def _plain(doc: str) -> str:
 def _describe_variant(
     name: str, dataset: str | None = None, preset: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    from ganzoo.config import resolve
+    from ganzoo.config import changes, resolve, settings
 
     family, facts = _data_facts(dataset) if dataset else (None, {})
     meet = partial(resolve, name, family=family, dataset=facts, overrides=overrides)
     resolved, plain, variant = meet(preset=preset), meet(), read_variant(name)
-    configuration = _flat(resolved.config)
+    configuration = settings(resolved.config)
     return {
         "title": resolved.config.title,
         "paper": resolved.config.paper and resolved.config.paper.model_dump(),
@@ -172,22 +171,10 @@ def _describe_variant(
         },
         "dataset_presets": sorted(variant.get("presets") or {}),
         "machine_presets": {
-            machine: _changes(_flat(plain.config), _flat(meet(preset=machine).config))
+            machine: changes(plain.config, meet(preset=machine).config)
             for machine in variant.get("machine_presets") or {}
         },
     }
-
-
-def _flat(config: Any) -> dict[str, Any]:
-    from ganzoo.config import flatten
-
-    values = config.model_dump(mode="json")
-    return {key: value for key, value in flatten(values) if key.partition(".")[0] not in SHOWN_APART}
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    keys = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
-    return {key: {"from": before.get(key), "to": after.get(key)} for key in keys}
 
 
 def _data_facts(dataset: str) -> tuple[str | None, dict[str, Any]]:
@@ -206,6 +193,7 @@ def _data_facts(dataset: str) -> tuple[str | None, dict[str, Any]]:
 
 
 def _describe_model(name: str) -> dict[str, Any]:
+    from ganzoo.config import settings
     from ganzoo.zoo import load, weights_file
 
     model, file = load(name), weights_file(name)
@@ -220,7 +208,7 @@ def _describe_model(name: str) -> dict[str, Any]:
         },
         "classes": model.classes,
         "facts": model.facts,
-        "configuration": {key: {"value": value, "origin": "model"} for key, value in _flat(model.config).items()},
+        "configuration": {key: {"value": value, "origin": "model"} for key, value in settings(model.config).items()},
         "card": model.card,
     }
 

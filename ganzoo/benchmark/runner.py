@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.benchmark.suite import Job
-from ganzoo.benchmark.work import has_result, result_file
+from ganzoo.benchmark.work import has_result, job_folder, result_file
 from ganzoo.words import duration, plural
 
 Say = Callable[[str], None]
@@ -73,7 +73,7 @@ def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, secon
 
 def log_file(job: Job, out: Path) -> Path:
     """What a job printed."""
-    return out / "jobs" / job.name / "log.txt"
+    return job_folder(job, out) / "log.txt"
 
 
 def job_command(job: Job, source: str, out: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ganzoo.benchmark.results import Expected
-from ganzoo.config import Strict, resolve
+from ganzoo.config import Strict
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.translation import from_images
 from ganzoo.metrics.evaluate import default_extractor
@@ -20,7 +20,7 @@ from ganzoo.metrics.features import maker_of
 from ganzoo.metrics.judge import OF_MODELS
 from ganzoo.metrics.protocol import PROTOCOLS
 from ganzoo.registry import GAMES, METRICS
-from ganzoo.training.plan import Request, family
+from ganzoo.training.plan import Request, merge
 from ganzoo.variants import list_variants, read_variant, read_yaml
 from ganzoo.words import duration, plural
 
@@ -279,5 +279,4 @@ def _check(suite: Suite, file: Path) -> None:
     for cell in suite.cells:
         if cell.variant not in list_variants():
             raise UnknownName(f"variant in {file}:", cell.variant, list_variants())
-        request = cell.request(0)
-        resolve(cell.variant, family=family(cell.dataset), preset=cell.preset, overrides=request.values())
+        merge(cell.request(0))

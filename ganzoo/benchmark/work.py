@@ -19,7 +19,6 @@ from ganzoo.benchmark.results import ENDING, Result, Score, read_result, write_r
 from ganzoo.benchmark.suite import Cell, Job
 from ganzoo.best import BEST
 from ganzoo.checksum import checksum
-from ganzoo.config import resolve
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import create_game
 from ganzoo.machine import pick_device
@@ -31,7 +30,7 @@ from ganzoo.report.curves import thinned
 from ganzoo.report.record import read_run
 from ganzoo.training.checkpoint import CHECKPOINT, read_checkpoint
 from ganzoo.training.logging import SCORES, read_metrics
-from ganzoo.training.plan import Request, command, family, open_data
+from ganzoo.training.plan import Request, command, merge, open_data
 from ganzoo.zoo import Model, weights_file
 
 MOST_ENTRIES = 60
@@ -41,6 +40,11 @@ Evaluate = Callable[..., list[dict[str, Any]]]
 def result_file(job: Job, out: Path) -> Path:
     """Where a job's result is or will be."""
     return out / f"{job.name}{ENDING}"
+
+
+def job_folder(job: Job, out: Path) -> Path:
+    """What a job leaves while it is done: its run, its log, its lock."""
+    return out / "jobs" / job.name
 
 
 def has_result(job: Job, out: Path) -> bool:
@@ -68,7 +72,7 @@ def work(job: Job, out: Path) -> Path | None:
     first = os.environ.get("RANK", "0") == "0"
     if has_result(job, out):
         return result_file(job, out)
-    folder = out / "jobs" / job.name
+    folder = job_folder(job, out)
     if not first:
         _trained(job, folder / "run")
         return None
@@ -131,9 +135,8 @@ def _bicubic(job: Job) -> Result:
     """What the bicubic filter scores in the place of models that enlarge."""
     cell = job.cell
     request = cell.request(0)
-    merged: dict[str, Any] = {"family": family(cell.dataset), "preset": cell.preset, "overrides": request.values()}
-    reference = open_data(request, resolve(cell.variant, **merged).config, channels=None)
-    config = resolve(cell.variant, dataset={"image_channels": reference.channels}, **merged).config
+    reference = open_data(request, merge(request).config, channels=None)
+    config = merge(request, {"image_channels": reference.channels}).config
     model = Model(config, create_game(config, networks=["generator"]))
 
     def evaluate(dataset: str, **options: Any) -> list[dict[str, Any]]:
@@ -150,7 +153,7 @@ def _floor(job: Job) -> list[Result]:
     """
     cell = job.cell
     request, scoring = cell.request(0), cell.scoring
-    config = resolve(cell.variant, family=family(cell.dataset), preset=cell.preset, overrides=request.values()).config
+    config = merge(request).config
     side = sides_of(config.direction)[1] if config.direction else ""
     split = scoring.split or ("test" if side else None)
     protocol = choose(scoring.protocol, extractor=cell.extractor, count=scoring.n, split=split)

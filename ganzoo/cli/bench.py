@@ -71,6 +71,7 @@ def run(
     ganzoo bench run cifar10-gpu --executor slurm --cluster-option=--partition=gpu --cluster-option=--time=24:00:00
     """
     from ganzoo.benchmark.cluster import submit_sbatch, submit_submitit, write_sbatch
+    from ganzoo.benchmark.outdated import outdated
     from ganzoo.benchmark.runner import job_command, run_jobs
     from ganzoo.benchmark.suite import jobs, read_suite
 
@@ -79,6 +80,8 @@ def run(
     read = read_suite(suite)
     suite = str(Path(suite).absolute()) if Path(suite).is_file() else suite
     chosen, folder = jobs(read, only), Path(out or f"runs/bench-{read.name}")
+    for sentence in outdated(chosen, folder):
+        click.echo(sentence, err=True)
     if executor == "slurm":
         script = write_sbatch(chosen, suite, folder, at_once=at_once, options=options)
         click.echo(script or "all jobs have their results")

@@ -94,12 +94,7 @@ def plan(request: Request) -> Plan:
     lengths = [name for name in ("steps", "minutes", "cpu_minutes") if getattr(request, name)]
     if len(lengths) > 1:
         raise GanzooError(f"{' and '.join(map(_flag, lengths))} both fix the length; give one of them")
-    merged: dict[str, Any] = {
-        "family": family(request.dataset),
-        "preset": request.preset,
-        "overrides": request.values(),
-    }
-    config = resolve(request.variant, **merged).config
+    config = merge(request).config
     if config.direction and not GAMES.get(config.game.name).directions:
         raise GanzooError(f"{config.name} does not translate between two sides; leave the direction out")
     if config.width and not GAMES.get(config.game.name).directions:
@@ -110,11 +105,22 @@ def plan(request: Request) -> Plan:
     facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
     if "captions" in GAMES.get(config.game.name).fields:
         facts["captions"] = dataset.example_captions()
-    resolved = resolve(request.variant, dataset=facts, **merged)
+    resolved = merge(request, facts)
     resolved = with_steps(resolved, UNBOUNDED if request.seconds else resolved.config.schedule.steps)
     require_classes(resolved.config)
     _check_batch(resolved.config, request.accumulate or 1)
     return Plan(request, resolved, dataset)
+
+
+def merge(request: Request, facts: Mapping[str, Any] | None = None) -> Resolved:
+    """The configuration that a request comes to. facts: what its data decide, once they are known."""
+    return resolve(
+        request.variant or "",
+        family=family(request.dataset or ""),
+        preset=request.preset,
+        dataset=facts,
+        overrides=request.values(),
+    )
 
 
 def open_data(request: Request, config: Config, *, channels: int | None, split: str = "train") -> PackedDataset:

@@ -18,6 +18,7 @@ from tiny import tiny, two_sided
 from ganzoo.benchmark import runner
 from ganzoo.benchmark.formats import markdown
 from ganzoo.benchmark.lock import locked
+from ganzoo.benchmark.outdated import outdated
 from ganzoo.benchmark.results import Score, read_result, write_result
 from ganzoo.benchmark.runner import BUSY, Left, log_file, run_jobs
 from ganzoo.benchmark.suite import find_job, jobs, read_suite
@@ -180,6 +181,7 @@ def test_a_job_leaves_a_result_that_tells_how_to_repeat_it(digits, tmp_path, cap
     assert found.request["steps"] == 4 and found.scoring["n"] == 8
     assert found.cpu_seconds > 0 and len(found.weights_sha256) == len(found.config_hash) == 64
     assert (path.parent / found.grid).is_file() and found.curves[-1]["step"] == 4
+    assert list(outdated(jobs(digits), tmp_path / "out")) == []
 
 
 def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(digits, tmp_path, monkeypatch, capsys):
