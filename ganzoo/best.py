@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganzoo.config import Config
 from ganzoo.data.packed import PackedDataset
-from ganzoo.errors import GanzooError
-from ganzoo.games.translation import from_images
+from ganzoo.games.superres import SuperresGame
 from ganzoo.metrics.evaluate import default_extractor
 from ganzoo.metrics.judge import Judge, Record
-from ganzoo.metrics.protocol import choose
-from ganzoo.metrics.samples import of_model
+from ganzoo.metrics.protocol import Protocol, choose
+from ganzoo.metrics.samples import Images, of_model, of_translations, sides
+from ganzoo.metrics.superres import of_enlargements, pairs_of_pack
 from ganzoo.report.card import model_card
 from ganzoo.training.logging import SCORES, read_metrics
 from ganzoo.zoo import Model, save
@@ -26,26 +26,27 @@ REFERENCE = 10_000
 
 
 class Contest:
-    """Scores a run's generator by FID now and then and keeps the best one in ``model-best/``.
+    """Scores a run's model now and then and keeps the best one in ``model-best/``.
 
-    The data's statistics are seen to at once, so that whatever they lack is said before training starts.
-    step: where the run goes on; scores of later steps are dropped.
+    By FID; a model that enlarges by the perceptual distance to the originals. model: as it is before training. dataset:
+    what samples are compared with; for a model that makes images from images, those it is tried on. What scores will
+    need is seen to at once, so that whatever is lacking is said before training starts. step: where the run goes on;
+    scores of later steps are dropped.
     """
 
-    def __init__(self, run: Path, config: Config, dataset: PackedDataset, device: torch.device, *, step: int = 0):
-        if from_images(config.game.name):
-            raise GanzooError(f"{config.name} makes images from images, which --eval-every cannot score; leave it out")
-        schedule = config.schedule
+    def __init__(self, run: Path, model: Model, dataset: PackedDataset, device: torch.device, *, step: int = 0):
+        schedule = model.config.schedule
         extractor = schedule.eval_extractor or default_extractor(dataset.label)
-        self.run, self.dataset = run, dataset
-        protocol = choose(None, extractor=extractor, count=schedule.eval_samples, reference_count=REFERENCE)
-        self.judge = Judge(dataset, protocol, device=device).ready()
+        protocol = choose(
+            None, extractor=extractor, count=schedule.eval_samples, split=dataset.split, reference_count=REFERENCE
+        )
+        self.run = run
+        self.judge, self.made_by = _bench(model, dataset, protocol, device)
         self.history = read_metrics(run, step, SCORES)
 
     def enter(self, model: Model) -> Record:
         """Score a model as it is after ``model.facts["steps"]`` steps; it is saved if none was better."""
-        images = of_model(model, self.judge.protocol.count, self.dataset)
-        record = self.judge.records(images, model)[0]
+        record = self.judge.records(self.made_by(model), model)[0]
         entry = {"step": model.facts["steps"], "value": record["value"], "record": record}
         if entry["value"] <= min((each["value"] for each in self.history), default=float("inf")):
             model.facts["scores"] = [record]
@@ -62,3 +63,19 @@ class Contest:
         self.history.append(entry)
         with (self.run / SCORES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def _bench(
+    model: Model, dataset: PackedDataset, protocol: Protocol, device: torch.device
+) -> tuple[Judge, Callable[[Model], Images]]:
+    """Who judges, after a look at the data, and what he is shown of a model."""
+    count = protocol.count
+    if isinstance(model.game, SuperresGame):
+        pairs, first = (pairs_of_pack(dataset, model.game.scale, number) for number in (count, 1))
+        judge = Judge(pairs.originals(), protocol, ("perceptual",), device=device)
+        judge.records(first.enlarged(model.game.beside, {"filter": "bicubic"}), subject="bicubic")
+        return judge, lambda each: of_enlargements(each, pairs)
+    if model.game.directions:
+        judge = Judge(dataset, protocol, side=sides(model)[1], device=device).ready()
+        return judge, lambda each: of_translations(each, dataset, count)
+    return Judge(dataset, protocol, device=device).ready(), lambda each: of_model(each, count, dataset)

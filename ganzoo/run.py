@@ -18,6 +18,7 @@ from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
+from ganzoo.games.translation import from_images
 from ganzoo.machine import Settings, check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
@@ -31,6 +32,7 @@ from ganzoo.training.plan import (
     Plan,
     Request,
     command,
+    held_out,
     open_data,
     plan,
     refuse_contradictions,
@@ -75,7 +77,7 @@ def train(
     steps: the total, also when resuming; minutes instead fixes the total from a measured rate, cpu_minutes
     likewise from the processor's time. stop_at: leave a resumable run early, its schedules still spanning
     ``steps``. width: of images that are not square, for games between images. overrides: configuration values by
-    dotted key. eval_every: score it by FID every so many steps and keep the best model in ``model-best/``. hooks:
+    dotted key. eval_every: score it every so many steps and keep the best model in ``model-best/``. hooks:
     further actions between steps; they see the trainer and must not change it. On resuming, all but ``steps``,
     ``stop_at``, ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError for anything
     that cannot be done, Diverged if a loss stops being finite, Interrupted after a signal.
@@ -142,7 +144,8 @@ class Session:
             self.trainer.restore(checkpoint[0], checkpoint[1]["trainer"])
         self.contest = None
         if config.schedule.eval_every and distributed.rank() == 0:
-            self.contest = Contest(run, config, plan.dataset, device, step=self.trainer.step)
+            data = held_out(plan) if from_images(config.game.name) else plan.dataset
+            self.contest = Contest(run, Model(config, averaged), data, device, step=self.trainer.step)
         spent = checkpoint[1] if checkpoint else {}
         self.clock = Clock(spent.get("seconds", 0.0), spent.get("cpu_seconds", 0.0))
         self.recorder = Recorder(run, self.trainer, self.clock, quiet=quiet, advice=_advice(request))
@@ -341,12 +344,10 @@ class Session:
 
 
 def _examples(plan: Plan, game: Game, device: torch.device) -> Batch | None:
-    """The same few images of the test split (else of val or train), for the previews of games that need some."""
+    """The same few images that training does not see, for the previews of games that need some."""
     if not game.examples or distributed.rank() != 0:
         return None
-    known = plan.dataset.info["source"]["splits"]
-    split = next(name for name in ("test", "val", *known) if name in known)
-    dataset = open_data(plan.request, plan.config, channels=plan.config.image_channels, split=split)
+    dataset = held_out(plan)
     fields = {field: getattr(dataset, field) for field in game.fields}
     n = min(game.examples, *map(len, fields.values()))
     return {

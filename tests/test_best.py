@@ -8,8 +8,7 @@ import pytest
 from tiny import same, tiny, two_sided
 
 import ganzoo
-from ganzoo.best import BEST, Contest
-from ganzoo.config import resolve
+from ganzoo.best import BEST
 from ganzoo.errors import GanzooError
 from ganzoo.tensors import read_tensors
 from ganzoo.training.checkpoint import CHECKPOINT, raw_model
@@ -31,12 +30,10 @@ def train(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda handle: None)
     data = two_sided(tmp_path / "data", "unpaired") / "trainA"
 
-    def run(name: str = "run", **options):
-        wishes = tiny("sngan") | WISHES
-        options = {"dataset": data, "overrides": wishes, "out": tmp_path / name} | options
-        variant = None if "resume" in options else "sngan"
-        if variant is None:
-            options = {key: options[key] for key in ("resume", "stop_at") if key in options}
+    def run(name: str = "run", variant: str = "sngan", **options):
+        if "resume" in options:
+            return ganzoo.train(device="cpu", quiet=True, **options)
+        options = {"dataset": data, "overrides": tiny(variant) | WISHES, "out": tmp_path / name} | options
         return ganzoo.train(variant, device="cpu", quiet=True, **options)
 
     return run
@@ -62,6 +59,37 @@ def test_training_does_not_notice_that_it_is_scored(train, tmp_path):
     assert again[0]["value"] == pytest.approx(last["value"], rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("variant", "kind", "direction", "side"), [("pix2pix", "pairs", "BtoA", "a"), ("cyclegan", "unpaired", "AtoB", "b")]
+)
+def test_translators_are_tried_on_the_test_images(train, tmp_path, variant, kind, direction, side):
+    data = two_sided(tmp_path / kind, kind)
+    options = {"variant": variant, "dataset": data, "steps": 2, "direction": direction}
+    run, plain = train("scored", eval_every=1, **options), train("plain", **options)
+    assert same(read_tensors(run / CHECKPOINT)[0], read_tensors(plain / CHECKPOINT)[0])
+    best = min(entries(run), key=lambda entry: entry["value"])
+    kept = load(run / BEST)
+    assert kept.facts["steps"] == best["step"] and len(entries(run)) == 2
+    record = kept.facts["scores"][0]
+    assert record["title"] == "FID[mnist-classifier]" and record["fake"]["count"] == record["real"]["count"] == 3
+    assert record["real"]["split"] == "test" and record["real"]["side"] == side
+    again = ganzoo.evaluate(run / BEST, data, extractor="mnist-classifier", device="cpu")
+    assert again[0]["value"] == pytest.approx(best["value"], rel=1e-4)
+
+
+def test_enlargers_are_tried_on_images_made_small(train, tmp_path):
+    wishes = tiny("srgan") | WISHES | {"image_channels": 3, "game.features": "efficientnet-lite0"}
+    options = {"variant": "srgan", "steps": 2, "overrides": wishes}
+    run, plain = train("scored", eval_every=1, **options), train("plain", **options)
+    assert same(read_tensors(run / CHECKPOINT)[0], read_tensors(plain / CHECKPOINT)[0])
+    best = min(entries(run), key=lambda entry: entry["value"])
+    assert load(run / BEST).facts["steps"] == best["step"]
+    record = best["record"]
+    assert record["title"] == "perceptual distance[efficientnet-lite0]" and record["fake"]["count"] == 10
+    again = ganzoo.evaluate(run / BEST, tmp_path / "data" / "trainA", ["perceptual"], n=10, split="train", device="cpu")
+    assert again[0]["value"] == pytest.approx(best["value"], rel=1e-4)
+
+
 def test_a_resumed_run_goes_on_with_its_scores(train, tmp_path):
     train(steps=4, eval_every=1, stop_at=2)
     train(resume=tmp_path / "run")
@@ -83,6 +111,3 @@ def test_what_cannot_be_scored_is_said_before_training(train, tmp_path, monkeypa
     with pytest.raises(GanzooError, match="GANZOO_OFFLINE forbids downloading weights-inception"):
         train(steps=2, eval_every=1, overrides=wishes)
     assert not (tmp_path / "run").exists()
-    config = resolve("pix2pix", overrides={"schedule.eval_every": 1}).config
-    with pytest.raises(GanzooError, match="images from images"):
-        Contest(tmp_path, config, None, "cpu")

@@ -30,7 +30,7 @@ import click
     help="How other shapes are made to fit: crop if left out, tile (cut without scaling) for super-resolution.",
 )
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="From which side of the data to which.")
-@click.option("--eval-every", type=click.IntRange(1), metavar="STEPS", help="Score it by FID and keep the best model.")
+@click.option("--eval-every", type=click.IntRange(1), metavar="STEPS", help="Score it and keep the best model.")
 @click.option("--out", metavar="DIR", help="The run's folder; runs/<variant>-<dataset>-<n> if left out.")
 @click.option("--resume", metavar="RUN", help="Go on with a run exactly where its last checkpoint is.")
 @click.option("--init-from", metavar="MODEL", help="Start a new run from a model's or run's weights.")

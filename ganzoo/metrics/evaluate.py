@@ -14,8 +14,8 @@ from ganzoo.machine import pick_device
 from ganzoo.metrics.judge import Judge, Record
 from ganzoo.metrics.look import Progress, cache_file
 from ganzoo.metrics.protocol import choose
-from ganzoo.metrics.samples import Images, lent, of_folder, of_model, of_translations, open_model, sides, weights_of
-from ganzoo.metrics.superres import Pairs, has_pairs, pairs_of_files, pairs_of_pack
+from ganzoo.metrics.samples import Images, lent, of_folder, of_model, of_translations, open_model, sides
+from ganzoo.metrics.superres import Pairs, has_pairs, of_enlargements, pairs_of_files, pairs_of_pack
 from ganzoo.zoo import Model
 
 DIGITS = ("mnist", "mnist-10k")
@@ -103,9 +103,8 @@ def enlargements(
     plain = judge.records(pairs.enlarged(game.beside, {"filter": "bicubic"}), subject="bicubic")
     if bicubic_alone:
         return plain
-    made = pairs.enlarged(model.translate, {"variant": model.config.name, "weights": weights_of(model)})
     with lent(model, where):
-        return judge.records(made, model) + plain
+        return judge.records(of_enlargements(model, pairs), model) + plain
 
 
 def statistics(

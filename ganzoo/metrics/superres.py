@@ -19,11 +19,11 @@ from ganzoo.data.packed import PackedDataset
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.superres import reduced
 from ganzoo.metrics.images import luma, psnr, ssim
-from ganzoo.metrics.samples import BATCH, Images, of_pack, rounded
+from ganzoo.metrics.samples import BATCH, Images, of_pack, rounded, weights_of
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.translation import mean_score
 from ganzoo.registry import METRICS
-from ganzoo.zoo import to_uint8
+from ganzoo.zoo import Model, to_uint8
 
 SMALL, LARGE = "LR", "HR"
 Measure = Callable[[Tensor, Tensor], Tensor]
@@ -82,6 +82,11 @@ def pairs_of_pack(dataset: PackedDataset, scale: int, count: int | None = None) 
         return (to_uint8(reduced(_floats(part), scale)) for part in large.batches(BATCH))
 
     return Pairs(large.count, small, lambda: large.batches(BATCH), large.facts | {"scale": scale, "small": "bicubic"})
+
+
+def of_enlargements(model: Model, pairs: Pairs) -> Images:
+    """What a model makes of small images, beside the originals."""
+    return pairs.enlarged(model.translate, {"variant": model.config.name, "weights": weights_of(model)})
 
 
 def has_pairs(path: str | Path) -> bool:

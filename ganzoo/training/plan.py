@@ -137,6 +137,13 @@ def open_data(request: Request, config: Config, *, channels: int | None, split: 
     )
 
 
+def held_out(plan: Plan) -> PackedDataset:
+    """The test split of a training's data, else val or train."""
+    known = plan.dataset.info["source"]["splits"]
+    split = next(name for name in ("test", "val", *known) if name in known)
+    return open_data(plan.request, plan.config, channels=plan.config.image_channels, split=split)
+
+
 def with_steps(resolved: Resolved, steps: int) -> Resolved:
     """The configuration with schedules that span ``steps``; short runs log, sample and save more often."""
     schedule = resolved.config.schedule
