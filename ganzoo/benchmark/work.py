@@ -119,8 +119,7 @@ def _best(run: Path, cell: Cell, scores: dict[str, Score], last: int) -> dict[st
 
 def better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Which of two checkpoints' scores have the lower FID, by which checkpoints are chosen; the first if none has."""
-    fids = [each["best"]["fid"].value if "fid" in each["best"] else 0.0 for each in (one, other)]
-    return other if fids[1] < fids[0] else one
+    return min(one, other, key=lambda each: each["best"]["fid"].value if "fid" in each["best"] else 0.0)
 
 
 def _scored(model: Path, cell: Cell) -> dict[str, Score]:
