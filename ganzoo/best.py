@@ -41,12 +41,12 @@ class Contest:
             None, extractor=extractor, count=schedule.eval_samples, split=dataset.split, reference_count=REFERENCE
         )
         self.run = run
-        self.judge, self.made_by = _bench(model, dataset, protocol, device)
+        self.judge, self.images_of = _trial(model, dataset, protocol, device)
         self.history = read_metrics(run, step, SCORES)
 
     def enter(self, model: Model) -> Record:
         """Score a model as it is after ``model.facts["steps"]`` steps; it is saved if none was better."""
-        record = self.judge.records(self.made_by(model), model)[0]
+        record = self.judge.records(self.images_of(model), model)[0]
         entry = {"step": model.facts["steps"], "value": record["value"], "record": record}
         if entry["value"] <= min((each["value"] for each in self.history), default=float("inf")):
             model.facts["scores"] = [record]
@@ -65,7 +65,7 @@ class Contest:
             file.write(json.dumps(entry) + "\n")
 
 
-def _bench(
+def _trial(
     model: Model, dataset: PackedDataset, protocol: Protocol, device: torch.device
 ) -> tuple[Judge, Callable[[Model], Images]]:
     """Who judges, after a look at the data, and what he is shown of a model."""

@@ -83,7 +83,7 @@ class Schedule(Strict):
     ema_ramp: whether the decay rises from 0 in the first steps; "burn-in": its half-life does, with the burn-in.
     burn_in: share of the steps in which ranges, {from: 2, to: 0.2}, go from their start to their end.
     lr_steps: for lr_decay "steps", pairs of a share of the steps and the rate's factor from there on.
-    eval_every: steps between scores of ``eval_samples`` images by FID through ``eval_extractor``; or evaluations: how
+    eval_every: steps between scores of ``eval_samples`` images through ``eval_extractor``; or evaluations: how
     many there are over the whole length, however long it becomes.
     """
 
