@@ -68,7 +68,7 @@ class Contest:
 def _trial(
     model: Model, dataset: PackedDataset, protocol: Protocol, device: torch.device
 ) -> tuple[Judge, Callable[[Model], Images]]:
-    """Who judges, after a look at the data, and what he is shown of a model."""
+    """A judge who has seen the data, and what makes the images of a model that are shown to him."""
     count = protocol.count
     if isinstance(model.game, SuperresGame):
         pairs, first = (pairs_of_pack(dataset, model.game.scale, number) for number in (count, 1))

@@ -37,9 +37,19 @@ def advise(record: Record, troubles: Mapping[str, str]) -> Iterator[Advice]:
     if record.history and not record.finished and record.diverged is None:
         yield Advice("go on from the last checkpoint", f"ganzoo train --resume {folder}")
     if record.finished and not troubles and record.steps:
-        yield Advice("look at what it makes", f"ganzoo sample {folder} -n 64 --out grid.png")
+        yield Advice("look at what it makes", showing(record)[1])
         yield Advice("train for longer", f"ganzoo train --resume {folder} --steps {2 * record.steps}")
     yield from given.values()
+
+
+def showing(record: Record) -> tuple[str, str]:
+    """What shows what a run's model makes: a word for it, and the command."""
+    from ganzoo.games.translation import from_images
+
+    folder = shlex.quote(str(record.folder))
+    if from_images(record.game):
+        return "translate", f"ganzoo translate {folder} IMAGES --out translated/"
+    return "sample", f"ganzoo sample {folder} -n 64 --out grid.png"
 
 
 def _against_divergence(config: Mapping[str, Any], request: Mapping[str, Any]) -> Remedies:

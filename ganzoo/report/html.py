@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.report.advice import showing
 from ganzoo.report.curves import charts
 from ganzoo.report.diagnose import judge
 from ganzoo.report.embedded import data_uri, png
@@ -163,16 +164,11 @@ def _data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _commands(record: Record) -> Iterator[tuple[str, str]]:
-    from ganzoo.games.translation import from_images
-
     folder = shlex.quote(str(record.folder))
     if record.steps:
         longer = f" --steps {2 * record.steps}" if record.finished else ""
         yield "go on" if longer else "resume", f"ganzoo train --resume {folder}{longer}"
-    if from_images(record.game):
-        yield "translate", f"ganzoo translate {folder} IMAGES --out translated/"
-    else:
-        yield "sample", f"ganzoo sample {folder} -n 64 --out grid.png"
+    yield showing(record)
     if again := _command(record.request):
         yield "the same again", again
 

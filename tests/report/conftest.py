@@ -17,16 +17,18 @@ from ganzoo.zoo import save_grid
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
-    """A run of ``dcgan`` with the given log entries, steps and sample grids."""
+    """A run of a variant with the given log entries, steps and sample grids."""
 
-    def make(entries: list[dict[str, Any]], *, steps: int = 1000, grids: int = 2, torn: bool = False) -> Path:
+    def make(
+        entries: list[dict[str, Any]], *, variant: str = "dcgan", steps: int = 1000, grids: int = 2, torn: bool = False
+    ) -> Path:
         run = tmp_path / "run"
         run.mkdir()
-        config = resolve("dcgan", family="mnist", preset="cpu", overrides={"schedule.steps": steps}).config
+        config = resolve(variant, family="mnist", preset="cpu", overrides={"schedule.steps": steps}).config
         data = {"name": "mnist-10k", "label": "mnist-10k", "count": 10_000, "licence": "MIT", "fingerprint": "abc"}
         stored = {
             "config": config.model_dump(mode="json"),
-            "run": {"variant": "dcgan", "dataset": "mnist-10k", "preset": "cpu"},
+            "run": {"variant": variant, "dataset": "mnist-10k", "preset": "cpu"},
             "data": data,
         }
         (run / "config.yaml").write_text(yaml.safe_dump(stored))

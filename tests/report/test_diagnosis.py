@@ -53,6 +53,16 @@ def test_a_penalty_is_advised_with_a_norm_that_allows_it(make_run):
     assert "flags are for a new run" in in_words(diagnose(run))
 
 
+@pytest.mark.parametrize(
+    ("variant", "command"),
+    [("dcgan", "ganzoo sample {} -n 64 --out grid.png"), ("pix2pix", "ganzoo translate {} IMAGES --out translated/")],
+)
+def test_how_to_look_at_what_it_makes_is_told(variant, command, make_run):
+    run = make_run([entry(step) for step in range(50, 1001, 50)], variant=variant)
+    flags = [advice.flags for advice in diagnose(run).advice]
+    assert flags == [command.format(run), f"ganzoo train --resume {run} --steps 2000"]
+
+
 def test_a_run_that_went_on_past_a_divergence_has_not_diverged(make_run):
     run = make_run([entry(step) for step in range(50, 1001, 50)])
     (run / "diverged-step-00000333.safetensors").touch()
