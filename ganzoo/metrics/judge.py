@@ -107,10 +107,11 @@ class Judge:
 
     def _compare(self, real: Images, images: Images, subject: str, model: Model | None = None) -> list[Record]:
         def see_fake() -> Look:
-            kept = 0 if self.metrics.keys() <= {*OF_MOMENTS} else self.protocol.compared
-            stage = f"looking at the {subject}"
             logits = not self.metrics.keys().isdisjoint(OF_CLASSIFIERS)
-            few = self._needed(images)
+            if subject in REAL and not logits:  # the same every time
+                return self._remembered(images)
+            kept = 0 if self.metrics.keys() <= {*OF_MOMENTS} else self.protocol.compared
+            few, stage = self._needed(images), f"looking at the {subject}"
             return look(few, self.extractor, kept=kept, logits=logits, stage=stage, progress=self.progress)
 
         def see_real() -> Look:

@@ -66,11 +66,14 @@ def test_the_data_is_its_own_yardstick(tiny_model, few_digits):
     assert max(test["value"], halves["value"]) < model["value"]
 
 
-def test_a_second_evaluation_touches_no_real_image(tiny_model, few_digits, monkeypatch):
-    ganzoo.evaluate(tiny_model, few_digits, n=20, **FAST)
+def test_a_second_evaluation_touches_no_real_image(tiny_model, few_digits):
+    options = FAST | {"n": 20, "metrics": ["fid", "kid"], "real_floor": True}
+    first = ganzoo.evaluate(tiny_model, few_digits, **options)
     stages = []
-    ganzoo.evaluate(tiny_model, few_digits, n=20, progress=lambda stage, *_: stages.append(stage), **FAST)
+    second = ganzoo.evaluate(tiny_model, few_digits, progress=lambda stage, *_: stages.append(stage), **options)
     assert set(stages) == {"looking at the model"}
+    values = [[each["value"] for each in records] for records in (first, second)]
+    assert len(values[0]) == 6 and values[0] == pytest.approx(values[1], rel=1e-6)
 
 
 def test_no_more_images_are_looked_at_than_scores_need(tiny_model, few_digits, monkeypatch):
