@@ -31,12 +31,12 @@ thread, as far from the papers' budgets as from real images; the tables under [b
 
 What was made of it:
 
-- **Faces and CIFAR-10:** StyleGAN2's generator draws no grid, as transposed convolutions do on so short a training, and
-  DCGAN's critic without batch norm, held by R1, is cheap and keeps teaching, where the paper's is too slow for a
-  processor. So `stylegan2-celeba` is the modern baseline at 64 pixels, and `stylegan2-cifar10` the one without labels.
-  With labels BigGAN learns more in as many minutes: `biggan-cifar10` leads by FID and by recall, and is the modern
-  baseline at 32. The other models of these data are the best setting found for their own method, and show how far it
-  comes.
+- **Faces and CIFAR-10:** two things mattered most on so short a training. Transposed convolutions draw a grid; maps
+  enlarged by nearest neighbours, or filtered as in StyleGAN2, do not. And DCGAN's critic without batch norm, held by
+  R1, is cheap and keeps teaching, where with batch norm a longer training gained nothing and StyleGAN2's own critic is
+  too slow for a processor. `dcgan-…` and `stylegan2-…` have both. With labels BigGAN learns more in as many minutes:
+  `biggan-cifar10` leads by FID and by recall. The other models of these data are the best setting found for their own
+  method, and show how far it comes.
 - **Digits:** the `cpu` presets, trained longer; `dcgan-mnist` and `acgan-mnist` with the critic that won on faces.
 - **Translators:** critics with a norm were soon right about every image and taught nothing; without a norm, and with
   R1, the same minutes went much further. That is the `cpu` preset of `pix2pix` and `cyclegan` now.
