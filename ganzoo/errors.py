@@ -19,7 +19,7 @@ class UnknownName(GanzooError):
         known = sorted(known)
         nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(nearest)}?" if nearest else f"known: {', '.join(known) or 'none'}"
-        super().__init__(f"unknown {kind} '{name:.200}'; {hint}")
+        super().__init__(f"unknown {kind} '{name:.100}'; {hint}")
         self.nearest = nearest
 
 
