@@ -11,10 +11,10 @@ import torch
 
 from ganzoo.data.packed import PackedDataset
 from ganzoo.games.superres import SuperresGame
-from ganzoo.metrics.evaluate import default_extractor
+from ganzoo.metrics.evaluate import default_extractor, made_by
 from ganzoo.metrics.judge import Judge, Record
 from ganzoo.metrics.protocol import Protocol, choose
-from ganzoo.metrics.samples import Images, of_model, of_translations, sides
+from ganzoo.metrics.samples import Images, sides
 from ganzoo.metrics.superres import of_enlargements, pairs_of_pack
 from ganzoo.report.card import model_card
 from ganzoo.training.logging import SCORES, read_metrics
@@ -69,13 +69,11 @@ def _trial(
     model: Model, dataset: PackedDataset, protocol: Protocol, device: torch.device
 ) -> tuple[Judge, Callable[[Model], Images]]:
     """A judge who has seen the data, and what makes the images of a model that are shown to him."""
-    count = protocol.count
     if isinstance(model.game, SuperresGame):
-        pairs, first = (pairs_of_pack(dataset, model.game.scale, number) for number in (count, 1))
+        pairs, first = (pairs_of_pack(dataset, model.game.scale, number) for number in (protocol.count, 1))
         judge = Judge(pairs.originals(), protocol, ("perceptual",), device=device)
+        # One image's score tells what is lacking.
         judge.records(first.enlarged(model.game.beside, {"filter": "bicubic"}), subject="bicubic")
         return judge, lambda each: of_enlargements(each, pairs)
-    if model.game.directions:
-        judge = Judge(dataset, protocol, side=sides(model)[1], device=device).ready()
-        return judge, lambda each: of_translations(each, dataset, count)
-    return Judge(dataset, protocol, device=device).ready(), lambda each: of_model(each, count, dataset)
+    judge = Judge(dataset, protocol, side=sides(model)[1] if model.game.directions else "", device=device).ready()
+    return judge, lambda each: made_by(each, dataset, judge, protocol.count)

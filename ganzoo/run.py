@@ -32,7 +32,6 @@ from ganzoo.training.plan import (
     Plan,
     Request,
     command,
-    held_out,
     open_data,
     plan,
     refuse_contradictions,
@@ -144,7 +143,7 @@ class Session:
             self.trainer.restore(checkpoint[0], checkpoint[1]["trainer"])
         self.contest = None
         if config.schedule.eval_every and distributed.rank() == 0:
-            data = held_out(plan) if from_images(config.game.name) else plan.dataset
+            data = plan.held_out if from_images(config.game.name) else plan.dataset
             self.contest = Contest(run, Model(config, averaged), data, device, step=self.trainer.step)
         spent = checkpoint[1] if checkpoint else {}
         self.clock = Clock(spent.get("seconds", 0.0), spent.get("cpu_seconds", 0.0))
@@ -344,10 +343,10 @@ class Session:
 
 
 def _examples(plan: Plan, game: Game, device: torch.device) -> Batch | None:
-    """The same few images that training does not see, for the previews of games that need some."""
+    """The same few held-out images, for the previews of games that need some."""
     if not game.examples or distributed.rank() != 0:
         return None
-    dataset = held_out(plan)
+    dataset = plan.held_out
     fields = {field: getattr(dataset, field) for field in game.fields}
     n = min(game.examples, *map(len, fields.values()))
     return {

@@ -72,7 +72,7 @@ def evaluate(
     asked = metrics or ("fid",)
     judge = Judge(reference, chosen, asked, weights=weights, side=side, device=where, progress=progress)
     with lent(opened, where) if opened else nullcontext():
-        records = judge.records(folder or _made_by(opened, reference, judge, n, seed), opened)
+        records = judge.records(folder or made_by(opened, reference, judge, n, seed=seed), opened)
     return records + judge.floor() if real_floor else records
 
 
@@ -157,8 +157,8 @@ def _reference(dataset: str | Path, split: str, model: Model | None, folder: Ima
     return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=kinds)
 
 
-def _made_by(model: Model | None, reference: PackedDataset, judge: Judge, n: int | None, seed: int) -> Images:
-    """What a model makes to be judged."""
+def made_by(model: Model | None, reference: PackedDataset, judge: Judge, n: int | None, *, seed: int = 0) -> Images:
+    """What a model makes to be judged: samples, or ``n`` translations where the judge looks at a side."""
     assert model is not None  # a folder was scored otherwise
     if judge.side:
         return of_translations(model, reference, n, seed=seed)

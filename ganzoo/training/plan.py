@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,13 @@ class Plan:
     def config(self) -> Config:
         return self.resolved.config
 
+    @cached_property
+    def held_out(self) -> PackedDataset:
+        """The test split of its data, else val or train."""
+        known = self.dataset.info["source"]["splits"]
+        split = next(name for name in ("test", "val", *known) if name in known)
+        return open_data(self.request, self.config, channels=self.config.image_channels, split=split)
+
 
 def plan(request: Request) -> Plan:
     """Decide everything a training needs, preparing the data; raises GanzooError for what cannot be done."""
@@ -135,13 +143,6 @@ def open_data(request: Request, config: Config, *, channels: int | None, split: 
         split=split,
         kinds=game.kinds,
     )
-
-
-def held_out(plan: Plan) -> PackedDataset:
-    """The test split of a training's data, else val or train."""
-    known = plan.dataset.info["source"]["splits"]
-    split = next(name for name in ("test", "val", *known) if name in known)
-    return open_data(plan.request, plan.config, channels=plan.config.image_channels, split=split)
 
 
 def with_steps(resolved: Resolved, steps: int) -> Resolved:
