@@ -43,7 +43,7 @@ class Gaussian:
     @property
     def spread(self) -> Tensor:
         """The covariance's trace."""
-        return self.factor.square().sum() if self.covariance is None else self.covariance.trace()
+        return self.factor.norm().square() if self.covariance is None else self.covariance.trace()
 
     def distance(self, other: Gaussian) -> float:
         """The Fréchet distance to another Gaussian of the same dimension; 0 for itself."""
@@ -153,17 +153,40 @@ def _sum_of_roots(square: Tensor) -> Tensor | None:
 
 
 def _congruent(factor: Tensor, covariance: Tensor) -> Tensor:
-    """The lower half of factor · covariance · factorᵀ; of a triangular factor only what is not zero is touched."""
-    square = len(factor) == factor.shape[1]
-    triangular = square and not bool(factor.tril(-1).any())
-    product = factor.new_zeros(len(factor), len(factor))
-    for i in range(0, len(factor), BLOCK):
-        first = i if triangular else 0
-        left = factor[i : i + BLOCK, first:] @ covariance[first:]
-        for j in range(0, i + 1, BLOCK):
-            first = j if triangular else 0
-            product[i : i + BLOCK, j : j + BLOCK] = left[:, first:] @ factor[j : j + BLOCK, first:].T
+    """The lower half of factor · covariance · factorᵀ; of an upper triangular factor the zeros are left out."""
+    return _congruent_into(factor.new_zeros(len(factor), len(factor)), factor, covariance)
+
+
+def _congruent_into(product: Tensor, factor: Tensor, covariance: Tensor) -> Tensor:
+    """In quarters, as LAPACK's ``sygst``: a quarter of the multiplications of two full products."""
+    if _is_full(factor):
+        return torch.mm(factor @ covariance, factor.T, out=product)
+    half = len(factor) // 2
+    first, beside, last = factor[:half, :half], factor[:half, half:], factor[half:, half:]
+    left = _times_transposed(torch.empty_like(covariance[half:, :half]), covariance[half:, :half], first)
+    right = covariance[half:, half:] @ beside.T
+    corner = beside @ (left + right / 2)
+    _congruent_into(product[:half, :half], first, covariance[:half, :half]).add_(corner).add_(corner.T)
+    _times_transposed(product[half:, :half].T, left.add_(right).T, last)
+    _congruent_into(product[half:, half:], last, covariance[half:, half:])
     return product
+
+
+def _times_transposed(product: Tensor, matrix: Tensor, factor: Tensor) -> Tensor:
+    """matrix · factorᵀ into ``product``."""
+    if _is_full(factor):
+        return torch.mm(matrix, factor.T, out=product)
+    half = len(factor) // 2
+    _times_transposed(product[:, :half], matrix[:, :half], factor[:half, :half])
+    product[:, :half].addmm_(matrix[:, half:], factor[:half, half:].T)
+    _times_transposed(product[:, half:], matrix[:, half:], factor[half:, half:])
+    return product
+
+
+def _is_full(factor: Tensor) -> bool:
+    """Whether a factor has no corner of zeros that is worth leaving out."""
+    half = len(factor) // 2
+    return len(factor) <= BLOCK or bool(factor[half:, :half].any())
 
 
 def _products(rows: Tensor) -> Tensor:
