@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.trainers import trainer_of_variant
 from ganzoo.config import parse_overrides
-from ganzoo.machine import keep_freed_memory
+from ganzoo.memory import keep_freed_memory
 from ganzoo.training.trainer import Hook, Trainer
 
 PARTS = ("data", "generator", "discriminator", "penalty", "backward", "optimizer", "average", "logging", "rest")

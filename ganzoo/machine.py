@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import platform
 import re
@@ -18,9 +17,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.words import plural
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-# From malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,6 @@ def make_deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
-
-
-def keep_freed_memory() -> None:
-    """Let glibc reuse large freed blocks: giving each back to the system costs 6 % of a step in page faults."""
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        if libc.mallopt(M_MMAP_THRESHOLD, 2**30):  # older ones refuse more than 32 MiB
-            libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def hardware(device: torch.device) -> str:

@@ -19,7 +19,8 @@ from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.games.translation import from_images
-from ganzoo.machine import Settings, check_precision, hardware, keep_freed_memory, make_deterministic, pick_device
+from ganzoo.machine import Settings, check_precision, hardware, make_deterministic, pick_device
+from ganzoo.memory import keep_freed_memory
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
@@ -113,8 +114,7 @@ class Session:
         request, config = plan.request, plan.config
         if request.deterministic:
             make_deterministic()
-        if device.type == "cpu":
-            keep_freed_memory()
+        keep_freed_memory()
         settings = Settings(
             seed=request.seed or 0,
             device=str(device),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import tempfile
 from importlib import import_module
@@ -21,12 +22,13 @@ from benchmarks.duel import CLOCKS, SIDES, serve
 @click.option("--scale", default=1.0)
 @click.option("--clock", default="wall", type=click.Choice(list(CLOCKS)))
 def main(peer: str, duel: str, side: str, threads: int, scale: float, clock: str) -> None:
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # numpy's, which reads it once; torch's are set below
     import torch
 
-    from ganzoo.machine import keep_freed_memory
+    from ganzoo.memory import keep_freed_memory
 
     if side == "ganzoo":
-        keep_freed_memory()  # as `ganzoo train` does; it holds for a whole process
+        keep_freed_memory()  # as ganzoo's commands do; it holds for a whole process
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:

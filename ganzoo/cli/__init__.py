@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ganzoo.errors import GanzooError
+from ganzoo.memory import keep_freed_memory
 
 
 class Commands(click.Group):
@@ -44,6 +45,7 @@ def ganzoo() -> None:
     ganzoo train wgan-gp --dataset mnist-10k --preset cpu --minutes 5
     ganzoo sample runs/wgan-gp-mnist-10k-1 -n 64 --out grid.png
     """
+    keep_freed_memory()
 
 
 def main() -> None:

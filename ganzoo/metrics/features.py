@@ -83,7 +83,7 @@ class Extractor(nn.Module):
     def batch_size(self, device: torch.device) -> int:
         """How many images it looks at together: few on a CPU, whose caches are small, what fits elsewhere."""
         if device.type != "cuda":
-            return 8 if self.side > 64 else 500
+            return 16 if self.side > 64 else 500
         image = self.side**2 * 3 * 4 * LAYERS_AT_ONCE
         return max(1, min(1000, int(SHARE_OF_MEMORY * torch.cuda.mem_get_info(device)[0] / image)))
 
@@ -122,7 +122,7 @@ def inception(weights: str | Path | None = None) -> Extractor:
         sha256 = checksum(file)
 
     def prepare(images: Tensor) -> Tensor:
-        return (_coloured(resized(images, size=(299, 299), align_corners=False)) - 128) / 128
+        return _coloured(resized((images - 128) / 128, size=(299, 299), align_corners=False))
 
     return Extractor(
         "inception",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganzoo.errors import GanzooError
 from ganzoo.home import ganzoo_home
+from ganzoo.memory import keep_freed_memory
 from ganzoo.metrics.features import Extractor
 from ganzoo.metrics.frechet import Gaussian, Moments
 from ganzoo.metrics.samples import Images
@@ -50,6 +51,7 @@ def look(
     """See images through an extractor; the features of the first ``kept`` are kept, of the others only moments."""
     moments, features, class_logits = Moments(), [], []
     device = next(extractor.parameters()).device
+    keep_freed_memory()
     for batch in images.batches(extractor.batch_size(device)):
         seen, classes = extractor(batch.to(device))
         if not bool(seen.isfinite().all()):
