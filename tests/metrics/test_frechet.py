@@ -51,8 +51,10 @@ def test_few_images_and_many_are_exact(n):
     assert frechet_distance(mean_a, cov_a, mean_b, cov_b) == pytest.approx(expected, rel=1e-6)
 
 
-def test_it_is_what_torch_fidelity_computes():
-    a, b = features(700, 64).double(), features(900, 64, seed=1, scale=1.1).double()
+@pytest.mark.parametrize("d", [64, 257, 515, 600])
+def test_it_is_what_torch_fidelity_computes(d):
+    """Of few dimensions, and of those that are multiplied in quarters."""
+    a, b = features(10 * d, d).double(), features(12 * d, d, seed=1, scale=1.1).double()
     theirs = fid_statistics_to_metric(fid_features_to_statistics(a), fid_features_to_statistics(b), False)
     assert frechet_distance_from_features(a, b) == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
 
