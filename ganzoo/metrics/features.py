@@ -126,9 +126,12 @@ def inception(weights: str | Path | None = None) -> Extractor:
         return resized(torch.eye(size)[None, None], size=(299, size), align_corners=False)[0, 0]
 
     def prepare(images: Tensor) -> Tensor:
-        # As products this takes a fifth of its time.
+        images = (images - 128) / 128
+        if max(images.shape[2:]) > 299:
+            return _coloured(resized(images, size=(299, 299), align_corners=False))
+        # The same as two products: for small images in a fifth of the time.
         rows, columns = (weights_from(size).to(images.device) for size in images.shape[2:])
-        return _coloured(rows @ ((images - 128) / 128) @ columns.T)
+        return _coloured(rows @ images @ columns.T)
 
     return Extractor(
         "inception",

@@ -57,11 +57,12 @@ def test_the_bundled_classifier_names_the_bundled_digits(digits):
     assert float((answers == digits.labels).double().mean()) >= 0.993
 
 
-def test_inception_is_torch_fidelitys_feature_for_feature(random_inception, noise):
+@pytest.mark.parametrize("size", [40, 310])
+def test_inception_is_torch_fidelitys_feature_for_feature(random_inception, noise, size):
     theirs = FeatureExtractorInceptionV3(
         "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=random_inception
     )
-    images = noise(1, channels=1, size=40)
+    images = noise(1, channels=1, size=size)
     extractor = load_extractor("inception", random_inception)
     features, logits = extractor(images)
     expected, expected_logits = theirs(images.expand(-1, 3, -1, -1))
