@@ -35,7 +35,7 @@ def hub(tiny_model_dir):
 
 @pytest.fixture
 def reader(tmp_path, packs, hub, cli, monkeypatch):
-    """Somebody with a home that has photos and pairs in it; without reports, which take longer than what is shown."""
+    """Somebody with a home that has photos and pairs in it."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for i in range(6):
@@ -48,7 +48,6 @@ def reader(tmp_path, packs, hub, cli, monkeypatch):
     monkeypatch.setenv("GANZOO_HOME", str(packs))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
     monkeypatch.setattr("os.fsync", lambda handle: None)
     with strangers_apart(tmp_path):
         yield lambda page: Reader(page, tmp_path, cli, monkeypatch)

@@ -52,7 +52,7 @@ def _contents(record: Record) -> dict[str, Any]:
     return {
         "title": record.config.get("title") or record.folder.name,
         "variant": record.config.get("name", ""),
-        "paper": record.config.get("paper") or {},
+        "paper": record.config.get("paper"),
         "dataset": record.data.get("label") or record.data.get("name") or "",
         "diagnosis": diagnosis,
         "phase_meaning": PHASES.get(diagnosis.phase, ""),
@@ -187,7 +187,7 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     from ganzoo.config import flatten
 
     for key, value in flatten(config):
-        if key not in ("deviations", "title", "name", "classes") and not key.startswith("paper."):
+        if key .partition(".")[0] not in ("deviations", "title", "name", "classes", "paper"):
             yield key, _setting(value)
 
 

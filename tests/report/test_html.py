@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 import torch
+import yaml
 from entries import entry
 from PIL import Image
 
@@ -45,6 +46,14 @@ def test_the_page_says_what_the_run_was_and_how_it_stands(make_run):
     assert "Finished" in text and "prefers-color-scheme: dark" in text
     assert text.count("<svg") >= 6 and text.count("data:image/png") >= 2
     assert "currentColor" in text
+
+
+def test_a_variant_of_ones_own_may_have_no_paper(make_run):
+    run = make_run([entry(50)])
+    stored = yaml.safe_load((run / "config.yaml").read_text())
+    assert "the paper</a>" in page(run)
+    (run / "config.yaml").write_text(yaml.safe_dump(stored | {"config": stored["config"] | {"paper": None}}))
+    assert "the paper</a>" not in page(run) and "<dt>paper</dt>" not in page(run)
 
 
 def test_scores_are_a_curve_with_the_best_one_named(make_run):
