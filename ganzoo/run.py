@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -154,7 +155,8 @@ class Session:
         """A new run in a folder that is empty or not there yet."""
         run = Path(out) if out else _numbered(plan)
         if distributed.rank() == 0:
-            require_empty(run, f", or go on with it by --resume {run}")
+            resumable = (run / CHECKPOINT).is_file()
+            require_empty(run, f", or go on with it by --resume {quote(str(run))}" if resumable else "")
         session = cls(run, plan, device, **options)
         if distributed.rank() == 0:
             run.mkdir(parents=True, exist_ok=True)
@@ -183,7 +185,8 @@ class Session:
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         recorder.say(f"{self._title()} -> {self.run}")
         if trainer.step >= until:  # killed before its model was exported, perhaps: that is done again
-            recorder.say(f"it has already played {trainer.step} steps of {until}; raise --steps to go on")
+            higher = "--stop-at" if until < trainer.config.schedule.steps else "--steps"
+            recorder.say(f"it has already played {trainer.step} steps of {until}; raise {higher} to go on")
         try:
             with signals(trainer):
                 self._train(stop_at, hooks)
@@ -210,7 +213,7 @@ class Session:
         if trainer.interrupted == OUT_OF_TIME:
             self.recorder.say(
                 f"time is up after {trainer.step} of {until} steps, since the machine became slower; "
-                f"go on with: ganzoo train --resume {self.run}"
+                f"go on with: ganzoo train --resume {quote(str(self.run))}"
             )
 
     def checkpoint(self, trainer: Trainer | None = None) -> None:

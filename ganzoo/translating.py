@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -68,11 +69,14 @@ def image_files(sources: Sequence[str | Path]) -> Iterator[Path]:
 
 def png_names(files: Sequence[Path]) -> list[str]:
     """File names for the results, numbered where several would be the same."""
-    stems, taken = Counter(file.stem for file in files), Counter[str]()
+    stems = Counter(file.stem for file in files)
+    taken = {stem for stem, times in stems.items() if times == 1}
+    numbers = {stem: count(1) for stem in stems}
     names = []
-    for file in files:
-        taken[file.stem] += 1
-        names.append(f"{file.stem}-{taken[file.stem]}.png" if stems[file.stem] > 1 else f"{file.stem}.png")
+    for stem in (file.stem for file in files):
+        name = stem if stems[stem] == 1 else next(f"{stem}-{i}" for i in numbers[stem] if f"{stem}-{i}" not in taken)
+        taken.add(name)
+        names.append(f"{name}.png")
     return names
 
 

@@ -94,7 +94,8 @@ def run(
         click.echo(submit_submitit(chosen, suite, folder, at_once=at_once, options=options))
     else:
         left = run_jobs(chosen, suite, folder, at_once=at_once or 1, seconds=budget, say=click.echo)
-        click.echo(f"table  ganzoo bench table {folder}" if not left.jobs else f"{left.jobs} without a result yet")
+        table = shlex.join(["ganzoo", "bench", "table", str(folder)])
+        click.echo(f"{left.jobs} without a result yet" if left.jobs else f"table  {table}")
         sys.exit(1 if left.failed or (left.jobs and budget is None) else 0)
 
 

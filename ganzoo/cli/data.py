@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any
 
 import click
@@ -96,7 +97,7 @@ def prepare(
         return print_json([{**pack.info, "folder": str(pack.folder)} for pack in packs])
     for pack in packs:
         _print_pack(pack.info)
-    click.echo(f"in {packs[0].folder.parent}; train on it with --dataset {name}")
+    click.echo(f"in {packs[0].folder.parent}; train on it with --dataset {quote(name)}")
 
 
 @command.command()

@@ -169,15 +169,25 @@ def _fitted(image: Image.Image, height: int, width: int, fit: str) -> Image.Imag
     if image.size == (width, height):
         return image
     if fit == "pad":
-        return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color=0)
+        return _padded(image, height, width)
     box = _centre(image.size, width / height) if fit == "crop" else None
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
+def _padded(image: Image.Image, height: int, width: int) -> Image.Image:
+    """The whole image in the middle of black; unlike PIL's, a line of one pixel at least."""
+    factor = min(width / image.width, height / image.height)
+    inner = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    padded = Image.new(image.mode, (width, height))
+    corner = round((width - inner[0]) / 2), round((height - inner[1]) / 2)
+    padded.paste(image.resize(inner, Image.Resampling.LANCZOS), corner)
+    return padded
+
+
 def _centre(size: tuple[int, int], aspect: float) -> tuple[int, int, int, int]:
     """The largest centred box of the given aspect ratio, in whole pixels."""
-    width = min(size[0], round(size[1] * aspect))
-    height = min(size[1], round(size[0] / aspect))
+    width = max(1, min(size[0], round(size[1] * aspect)))
+    height = max(1, min(size[1], round(size[0] / aspect)))
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return left, top, left + width, top + height
 

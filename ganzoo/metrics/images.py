@@ -16,6 +16,7 @@ from ganzoo.losses.reconstruction import direction_distances
 from ganzoo.machine import full_precision
 
 LUMA = (65.481, 128.553, 24.966)
+MOST_DECIBELS = 100.0
 WINDOW, SIGMA = 11, 1.5
 K1, K2 = 0.01, 0.03
 
@@ -25,6 +26,11 @@ def psnr(images: Tensor, target: Tensor) -> Tensor:
     _require_alike(images, target)
     error = (images.double() - target.double()).square().mean((1, 2, 3))
     return 10 * torch.log10(4 / error)
+
+
+def finite_psnr(images: Tensor, target: Tensor) -> Tensor:
+    """:func:`psnr` for means over images: at most 100 decibels, which equal images have."""
+    return psnr(images, target).clamp(max=MOST_DECIBELS)
 
 
 def ssim(images: Tensor, target: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from ganzoo.data.loader import to_float
 from ganzoo.data.packed import PackedDataset
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.superres import reduced
-from ganzoo.metrics.images import luma, psnr, ssim
+from ganzoo.metrics.images import finite_psnr, luma, ssim
 from ganzoo.metrics.samples import BATCH, Images, of_pack, rounded, weights_of
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.translation import mean_score
@@ -33,9 +33,10 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 def luma_signal_to_noise_ratio(case: Case) -> list[Score]:
     """Mean peak signal-to-noise ratio in decibels of enlarged images' brightness. Ledig et al. 2017, section 3.1.
 
-    Images and brightness in steps of 8 bits; a border of as many pixels as the scale is left out.
+    Images and brightness in steps of 8 bits; a border of as many pixels as the scale is left out. Equal images count
+    as 100 decibels.
     """
-    return [mean_score(case, "psnr-y", "PSNR-Y", "higher", _of_luma(case, psnr))]
+    return [mean_score(case, "psnr-y", "PSNR-Y", "higher", _of_luma(case, finite_psnr))]
 
 
 @METRICS.register("ssim-y")
@@ -160,6 +161,11 @@ def _of_luma(case: Case, measure: Measure) -> Measure:
         raise GanzooError("psnr-y and ssim-y compare enlarged images with their originals; they take an enlarger")
 
     def measured(images: Tensor, targets: Tensor) -> Tensor:
+        if min(images.shape[2:]) <= 2 * scale:
+            raise GanzooError(
+                f"an image of {images.shape[3]}x{images.shape[2]} is nothing but the border of {scale} pixels that "
+                "psnr-y and ssim-y leave out; give larger ones"
+            )
         return measure(*(luma(each[:, :, scale:-scale, scale:-scale]) for each in (images, targets)))
 
     return measured

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.data.loader import to_float
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.images import perceptual_distance, psnr, ssim
+from ganzoo.metrics.images import finite_psnr, perceptual_distance, ssim
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.nets.pretrained import Features
 from ganzoo.registry import METRICS
@@ -20,8 +20,8 @@ BATCH = 8
 
 @METRICS.register("psnr")
 def peak_signal_to_noise_ratio(case: Case) -> list[Score]:
-    """Mean peak signal-to-noise ratio in decibels of translations, over all channels."""
-    return [mean_score(case, "psnr", "PSNR", "higher", psnr)]
+    """Mean peak signal-to-noise ratio in decibels of translations, over all channels; 100 for equal images."""
+    return [mean_score(case, "psnr", "PSNR", "higher", finite_psnr)]
 
 
 @METRICS.register("ssim")

@@ -187,7 +187,7 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     from ganzoo.config import flatten
 
     for key, value in flatten(config):
-        if key .partition(".")[0] not in ("deviations", "title", "name", "classes", "paper"):
+        if key.partition(".")[0] not in ("deviations", "title", "name", "classes", "paper"):
             yield key, _setting(value)
 
 

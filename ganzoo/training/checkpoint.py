@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Game
 from ganzoo.tensors import read_tensors
+from ganzoo.weights import WEIGHTS
 from ganzoo.zoo import Model, load
 
 CHECKPOINT = Path("checkpoints", "last.safetensors")
@@ -23,7 +25,11 @@ def read_checkpoint(run: Path) -> Checkpoint:
     if not run.is_dir():
         raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
     if not (run / CHECKPOINT).is_file():
-        raise GanzooError(f"{run} has no {CHECKPOINT}, it ended before the first one; delete it and start again")
+        if (run / WEIGHTS).is_file():
+            raise GanzooError(f"{run} is a model, not a run; start a run from it by --init-from {quote(str(run))}")
+        if (run / "config.yaml").is_file():
+            raise GanzooError(f"{run} ended before it wrote {CHECKPOINT}; start again in another folder")
+        raise GanzooError(f"{run} is no run; give the folder that `ganzoo train` wrote")
     tensors, header = read_tensors(run / CHECKPOINT)
     if header.get("format") != 1 or "trainer" not in header:
         raise GanzooError(f"{run / CHECKPOINT} is not a checkpoint of this ganzoo; start a new run")

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ganzoo.errors import GanzooError
@@ -19,7 +20,7 @@ class Interrupted(GanzooError):
     """A signal ended the run after a step; everything is saved."""
 
     def __init__(self, run: Path, step: int, number: int):
-        super().__init__(f"stopped after step {step}, all saved; go on with: ganzoo train --resume {run}")
+        super().__init__(f"stopped after step {step}, all saved; go on with: ganzoo train --resume {quote(str(run))}")
         self.exit_code = 128 + number
 
 

@@ -89,6 +89,14 @@ def test_folders_gray_images_and_other_sizes(models, tmp_path, cli):
     assert {Image.open(file).size for file in (tmp_path / "square").iterdir()} == {(24, 24)}
 
 
+def test_every_image_gets_a_file_of_its_own(models, tmp_path, cli):
+    names = ["x.png", "x.jpg", "x-1.png", "y.png"]
+    for name in names:
+        Image.new("RGB", (32, 32), (9, 90, 200)).save(tmp_path / name)
+    assert cli("translate", models["cyclegan"], *(tmp_path / name for name in names), "--out", tmp_path / "o").code == 0
+    assert {file.name for file in (tmp_path / "o").iterdir()} == {"x-1.png", "x-2.png", "x-3.png", "y.png"}
+
+
 def test_mistakes_are_one_sentence(models, photo, tiny_model_dir, tmp_path, cli):
     (tmp_path / "broken.png").write_bytes(photo.read_bytes()[:100])
     (tmp_path / "empty").mkdir()

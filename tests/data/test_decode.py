@@ -97,6 +97,14 @@ def test_pad_adds_black_bars():
     assert pixels[:2].max() == 0 and pixels[-2:].max() == 0 and pixels[4, 4].min() == 255
 
 
+@pytest.mark.parametrize("size", [(1000, 2), (2, 1000), (1000, 1), (1, 1)])
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (8, 24), (24, 8)])
+def test_images_of_any_shape_leave_something_to_see(size, fit, height, width):
+    pixels = Geometry(height, width, 3, fit).image(plain("RGB", "white", size))
+    assert pixels.shape == (height, width, 3) and pixels.max() == 255
+
+
 def test_stretch_keeps_everything():
     pixels = packed(halves(), size=8, fit="stretch")
     assert pixels[4, 0].max() < 60 and pixels[4, 4].min() > 200 and pixels[4, 7].max() < 60

@@ -44,6 +44,22 @@ def folder(pairs, tmp_path):
     return tmp_path / "mine"
 
 
+def test_equal_images_leave_scores_finite(model, folder):
+    plain = to_images(torch.zeros(1, 3, 32, 32))[0]
+    for place, side in (("LR_x4", 8), ("HR_x4", 32)):
+        plain.resize((side, side)).save(folder / place / "plain.png")
+    bicubic = values(ganzoo.evaluate(model, folder, ["psnr-y"], device="cpu"), "bicubic")
+    assert 40 < bicubic["psnr-y"] < 100
+
+
+def test_images_that_are_all_border_are_refused(model, tmp_path):
+    for place, side in (("LR_x4", 2), ("HR_x4", 8)):
+        (tmp_path / place).mkdir()
+        to_images(torch.zeros(1, 3, side, side))[0].save(tmp_path / place / "tiny.png")
+    with pytest.raises(GanzooError, match="8x8 is nothing but the border of 4 pixels"):
+        ganzoo.evaluate(model, tmp_path, ["psnr-y"], device="cpu")
+
+
 def values(records, subject):
     return {record["metric"]: record["value"] for record in records if record["subject"] == subject}
 

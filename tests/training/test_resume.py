@@ -206,6 +206,31 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path, train):
         train(resume=tmp_path / "nowhere")
 
 
+def test_what_to_do_with_a_folder_that_is_no_run_depends_on_what_it_holds(tmp_path, train, tiny_model_dir, cli):
+    (tmp_path / "my photos").mkdir()
+    (tmp_path / "my photos" / "precious.png").write_text("pixels")
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "config.yaml").write_text("format: 1")
+    for folder, advice in (
+        (tmp_path / "my photos", "give the folder that `ganzoo train` wrote"),
+        (tmp_path / "early", "start again in another folder"),
+        (tiny_model_dir, f"--init-from {tiny_model_dir}"),
+    ):
+        said = cli("train", "--resume", folder).sentence()
+        assert advice in said and "delete" not in said
+        said = cli("train", "gan", "--dataset", "mnist-10k", "--out", folder).sentence()
+        assert "is not empty; choose another --out" in said and "resume" not in said
+
+
+def test_commands_that_are_advised_can_be_typed_in(tmp_path, train, cli):
+    run = train("gan", steps=3, stop_at=1, out=tmp_path / "my run")
+    assert f"--resume '{run}'" in cli("train", "gan", "--dataset", "mnist-10k", "--out", run).sentence()
+    said = cli("train", "--resume", run, "--stop-at", 1, "--device", "cpu").out
+    assert "raise --stop-at to go on" in said
+    train(resume=run)
+    assert "raise --steps to go on" in cli("train", "--resume", run, "--device", "cpu").out
+
+
 def test_other_data_under_the_same_name_is_refused(train, saved):
     run = train("gan", steps=1)
     tensors, header = read_tensors(run / CHECKPOINT)
