@@ -12,13 +12,16 @@ class GanzooError(Exception):
     exit_code = 1
 
 
+MOST_LISTED, LISTED = 40, 10
+
+
 class UnknownName(GanzooError):
     """A name no registry knows; carries the nearest known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         known = sorted(known)
         nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(nearest)}?" if nearest else f"known: {', '.join(known) or 'none'}"
+        hint = f"did you mean {', '.join(nearest)}?" if nearest else f"known: {_listed(known)}"
         super().__init__(f"unknown {kind} '{name:.100}'; {hint}")
         self.nearest = nearest
 
@@ -31,6 +34,12 @@ class Diverged(GanzooError):
     def __init__(self, message: str, step: int):
         super().__init__(message)
         self.step = step
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) <= MOST_LISTED:
+        return ", ".join(names) or "none"
+    return f"{', '.join(names[:LISTED])} and {len(names) - LISTED:,} more"
 
 
 def first_line(error: BaseException) -> str:

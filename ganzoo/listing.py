@@ -55,6 +55,8 @@ def describe(
         raise UnknownName(KINDS[kind].singular, name, KINDS[kind].names())
     own = is_variant_file(name)
     if not kinds and not own and not Path(name).exists() and not name.startswith(PREFIX):
+        if len(Path(name).parts) > 1:
+            raise GanzooError(f"there is no run or model {name}")
         raise UnknownName("name", name, {known for each in KINDS.values() for known in each.names()})
     chosen = kind or (kinds[0] if kinds else "variants" if own else "models")
     facts = {"kind": KINDS[chosen].singular, "name": name, "also": [each for each in kinds if each != chosen]}

@@ -35,6 +35,11 @@ class Settings:
         return torch.autocast(torch.device(self.device).type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory left, of the processor's or of a GPU's."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
     """CUDA's convolutions and products with all digits of float32; torch rounds those of convolutions (TF32)."""

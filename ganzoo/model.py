@@ -129,6 +129,7 @@ class Model:
         style_mix: Any = getattr(self.game, "style_mix", None)
         if style_mix is None:
             raise GanzooError(f"{self.config.name} has no styles to mix; take a stylegan2 model")
+        _require_whole(n)
         _require_truncation(truncation)
         images: Tensor = style_mix(n, seed=seed, truncation=truncation)
         return images.float().cpu()

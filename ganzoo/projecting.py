@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganzoo import random
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game
 from ganzoo.latents import save_latents
 from ganzoo.losses.reconstruction import direction_distances
@@ -186,4 +186,7 @@ def _features(name: str, model: Model) -> nn.Module | None:
         return None
     from ganzoo.nets.pretrained import Features
 
-    return Features(name).to(next(model.game.parameters()).device)
+    try:
+        return Features(name).to(next(model.game.parameters()).device)
+    except UnknownName as error:
+        raise GanzooError(f"{error}; or none, for pixels alone") from error

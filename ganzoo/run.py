@@ -20,7 +20,7 @@ from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.games.translation import from_images
-from ganzoo.machine import Settings, check_precision, hardware, make_deterministic, pick_device
+from ganzoo.machine import Settings, check_precision, hardware, is_out_of_memory, make_deterministic, pick_device
 from ganzoo.memory import keep_freed_memory
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
@@ -382,7 +382,7 @@ def _advice(request: Request) -> str:
 def _out_of_memory_explained() -> Iterator[None]:
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         raise GanzooError("out of memory; try half the --batch-size, or --accumulate 2 with the same one") from error

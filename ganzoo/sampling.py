@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
-from itertools import chain, cycle, islice
+from itertools import chain, cycle, islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +20,11 @@ from ganzoo.zoo import Model, save_grid, to_images, weights_file
 FRAMES = 16
 """From one sample to the next."""
 FRAMES_PER_SECOND = 16
+FASTEST_GIF = 50
+"""Viewers slow down what is faster."""
 SMALLEST_WALK = 128
+MOST_PIXELS = 400_000_000
+"""Of a picture's, or of all frames of a moving one."""
 MOVING = (".gif", ".mp4")
 
 
@@ -59,6 +63,7 @@ def save_samples(
                 "--style-mix makes one table of drawn samples; let --out end in .png, without -n, --label, --captions "
                 "or --latent"
             )
+        _require_pixels((mixed + 1) ** 2, model, "mix fewer styles")
         return save_grid(model.style_mix(mixed, **options), out, columns=mixed + 1)
     if latents:
         if form in MOVING or n is not None or labels or captions or truncation != 1:
@@ -69,11 +74,14 @@ def save_samples(
         return _save_images([model.render(*read_latents(latents, model, note))], Path(out), form)
     if form in MOVING:
         points = 8 if points is None else points
+        _require_pixels(points * FRAMES, model, "walk through fewer samples")
         options["captions"] = _in_turn(captions, points, times=FRAMES)
         label = _in_turn(labels, points, times=FRAMES)
         walk = model.interpolate(points, FRAMES, label=label, **options)
         return _save_walk(walk, Path(out), form, fps or FRAMES_PER_SECOND)
     n = (8 * len(captions) or 64) if n is None else n
+    if form == ".png":
+        _require_pixels(n, model, "let --out end in / for a folder of images")
     batches = model.batches(n, label=_in_turn(labels, n), captions=_in_rows(captions, n), **options)
     columns = n // len(captions) if captions else len(labels) if len(labels) > 1 else None
     return _save_images(batches, Path(out), form, columns=columns)
@@ -113,8 +121,16 @@ def _form(out: str | Path) -> str:
 def _refuse_mixture(form: str, n: int | None, points: int | None, fps: int | None) -> None:
     if (points or fps) and form not in MOVING:
         raise GanzooError("--interpolate and --fps make a moving picture; let --out end in .gif or .mp4")
+    if form == ".gif" and (fps or 0) > FASTEST_GIF:
+        raise GanzooError(f"a .gif shows at most {FASTEST_GIF} frames a second; give fewer, or let --out end in .mp4")
     if n is not None and form in MOVING:
         raise GanzooError(f"a {form} walks through samples; say how many with --interpolate instead of -n")
+
+
+def _require_pixels(n: int, model: Model, otherwise: str) -> None:
+    height, width = model.config.size
+    if n * height * width > MOST_PIXELS:
+        raise GanzooError(f"{n:,} images of {width}x{height} are too many for one picture; {otherwise}")
 
 
 def _in_turn(labels: Sequence[Any], n: int, times: int = 1) -> list[Any] | None:
@@ -151,8 +167,10 @@ def _save_walk(images: Tensor, path: Path, form: str, fps: int) -> Path:
 def write_gif(images: Tensor, file: Path | BinaryIO, fps: int = FRAMES_PER_SECOND) -> None:
     """Write frames (n, C, H, W) in [-1, 1] as a GIF that begins anew at its end."""
     frames = [_enlarged(frame) for frame in to_images(images)]
-    timing: dict[str, Any] = {"duration": 1000 / fps, "loop": 0}
-    frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], **timing)
+    # A GIF counts whole hundredths of a second, so that not all frames are shown for the same time.
+    ends = [round(100 * i / fps) for i in range(len(frames) + 1)]
+    durations = [10 * (end - begin) for begin, end in pairwise(ends)]
+    frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
 def _enlarged(frame: Image.Image) -> Image.Image:

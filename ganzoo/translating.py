@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ganzoo.data.decode import Geometry, Unreadable, decode, to_eight_bits
+from ganzoo.data.decode import MAX_PIXELS, Geometry, Unreadable, decode, to_eight_bits
 from ganzoo.data.layout import EXTENSIONS
 from ganzoo.data.loader import to_float
 from ganzoo.errors import GanzooError
@@ -37,6 +37,8 @@ def translate_files(
     stretch), all of them to a square of ``resolution`` if it is given. compare: input and output side by side.
     note: told what a person might not expect.
     """
+    if resolution and resolution**2 > MAX_PIXELS:
+        raise GanzooError(f"--resolution {resolution} makes more than {MAX_PIXELS:,} pixels; give a smaller one")
     files, game, copied = list(image_files(sources)), model.game, False
     # Before any image is read: a model that does not translate says so.
     model.translate(torch.zeros(1, model.config.image_channels, *usual_size(model)), direction=direction)

@@ -40,6 +40,11 @@ def test_name_like_nothing_lists_what_is_known():
         ADVERSARIAL.get("qqqq")
 
 
+def test_of_many_names_some_are_listed():
+    said = str(UnknownName("thing", "zzz", [f"a{number:03}" for number in range(1234)]))
+    assert said.endswith("a008, a009 and 1,224 more") and len(said) < 120
+
+
 def test_duplicate_names_are_refused():
     registry = Registry("THINGS", "thing", "ganzoo.nowhere")
     first = registry.register("a")(type("First", (), {}))

@@ -213,6 +213,12 @@ def test_interpolation_passes_the_samples_and_closes(request, fixture):
     assert steps[-1] <= 3 * steps.median() and steps.min() > 0
 
 
+def test_interpolation_does_not_depend_on_how_it_is_batched(conditional_model, monkeypatch):
+    walk = conditional_model.interpolate(3, 8, seed=2)
+    monkeypatch.setattr("ganzoo.games.image.AT_ONCE", 5)
+    assert torch.allclose(walk, conditional_model.interpolate(3, 8, seed=2), atol=1e-5)
+
+
 def test_truncated_interpolation_stays_closer_together(tiny_model):
     assert tiny_model.interpolate(3, 4, truncation=0.3).std(0).mean() < tiny_model.interpolate(3, 4).std(0).mean()
 

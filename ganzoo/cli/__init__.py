@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def ganzoo() -> None:
 
 def main() -> None:
     """Run the command line: one sentence and exit code 1 for what a person can mend, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 has no sign for some of what is said
     try:
         sys.exit(ganzoo.main(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -64,6 +68,12 @@ def main() -> None:
         sys.exit(141)
     except OSError as error:
         _fail(_explain(error), 1)
+    except (MemoryError, RuntimeError) as error:
+        from ganzoo.machine import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        _fail("out of memory; ask for fewer images or for smaller ones", 1)
 
 
 def _fail(message: str, code: int) -> None:

@@ -13,6 +13,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -35,14 +36,13 @@ def has_captions(files: Files) -> bool:
 
 def find_captions(files: Files) -> Layout:
     """The layout of a collection with captions; raises GanzooError unless every image has one."""
-    paths = image_paths(files, EXPECTED)
+    paths, notes = image_paths(files, EXPECTED), list[str]()
     lists = files.matching(LISTS)
-    found = _listed(files, lists, paths) if lists else _in_text_files(files, paths)
+    found = _listed(files, lists, paths) if lists else _in_text_files(files, paths, notes)
     if not found:
         raise GanzooError(f"{files.path} has no captions; expected {EXPECTED}")
     if lonely := [name for name in paths if not found.get(name)]:
         raise GanzooError(f"'{lonely[0]}' in {files.path} has no caption ({len(lonely):,} such images); write one")
-    notes: list[str] = []
     splits = by_split(without_wrapper(paths), notes)
     numbered: dict[str, list[tuple[str, int | None]]] = {
         split: [(name, number) for number, name in enumerate(parts)] for split, parts in splits.items()
@@ -82,32 +82,52 @@ def _listed(files: Files, lists: Sequence[str], paths: Mapping[str, object]) -> 
 
 def _entries(files: Files, name: str) -> Iterator[tuple[str, str]]:
     """The (file, caption) pairs of a list."""
-    text = _text(files, name)
+    number = 0
     try:
         if name.endswith(".csv"):
-            yield from ((row["file"], row["caption"] or "") for row in csv.DictReader(io.StringIO(text)))
+            number, rows = 1, csv.DictReader(io.StringIO(_text(files, name), newline=""))
+            if not {"file", "caption"} <= set(rows.fieldnames or ()):
+                raise ValueError
+            for row in rows:
+                number = rows.line_num
+                yield row["file"] or "", row["caption"] or ""
             return
-        for line in filter(str.strip, text.splitlines()):
-            entry = json.loads(line)
-            texts = entry["captions"] if "captions" in entry else [entry["caption"]]
-            yield from ((entry["file"], caption.strip()) for caption in texts)
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        for line in io.StringIO(_text(files, name), newline=None):
+            number += 1
+            if line.strip():
+                yield from _entry(json.loads(line))
+    except (ValueError, csv.Error) as error:
         wanted = "the heading file,caption" if name.endswith(".csv") else 'lines like {"file": …, "caption": …}'
-        raise GanzooError(f"'{name}' in {files.path} cannot be read; expected {wanted} ({error!r})") from error
+        raise GanzooError(f"line {number} of '{name}' in {files.path} cannot be read; expected {wanted}") from error
 
 
-def _in_text_files(files: Files, paths: Mapping[str, tuple[str, ...]]) -> Captions:
+def _entry(values: Any) -> Iterator[tuple[str, str]]:
+    """The pairs of a line's values; raises ValueError for what has none."""
+    if not isinstance(values, dict):
+        raise ValueError
+    file, texts = values.get("file"), values.get("captions", [values.get("caption")])
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in (file, *texts)):
+        raise ValueError
+    yield from ((str(file), text.strip()) for text in texts)
+
+
+def _in_text_files(files: Files, paths: Mapping[str, tuple[str, ...]], notes: list[str]) -> Captions:
     by_stem: dict[str, list[PurePosixPath]] = {}
     for name in files.matching(r".+\.txt"):
         by_stem.setdefault(PurePosixPath(name).stem, []).append(PurePosixPath(name))
-    found = {}
+    found, taken = {}, set[PurePosixPath]()
     for image in map(PurePosixPath, paths):
         texts = by_stem.get(image.stem, [])
         beside = [text for text in texts if text.parent.name == image.parent.name] if len(texts) > 1 else texts
         if len(beside) == 1:
             name = str(beside[0])
+            taken.add(beside[0])
             lines = filter(str.strip, _text(files, name).splitlines())
             found[str(image)] = [_checked(files, name, line) for line in lines]
+    # A text file elsewhere, such as a README, is none of captions.
+    folders = {text.parent for text in taken}
+    if left := [text for texts in by_stem.values() for text in texts if text.parent in folders and text not in taken]:
+        notes.append(f"{len(left):,} text files are of no image, e.g. {min(left)}")
     return found
 
 

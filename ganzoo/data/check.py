@@ -14,6 +14,7 @@ from ganzoo.data.decode import Unreadable, decode
 from ganzoo.data.files import Files, open_files
 from ganzoo.data.images import THREADS, Progress, Survey, lay_out, panel_sizes, quiet, survey
 from ganzoo.data.layout import Layout
+from ganzoo.text import encode
 
 STEP = 4096
 LISTED = 20
@@ -169,8 +170,11 @@ def _plan(report: Report, layout: Layout, seen: Survey) -> list[str]:
 
 def _plan_sides(layout: Layout, seen: Survey) -> str:
     if layout.captions:
-        texts = sum(map(len, layout.captions.values()))
-        return f"learn from {texts:,} captions with a variant such as stackgan, or from the images alone"
+        texts = [text for each in layout.captions.values() for text in each]
+        return (
+            f"learn from {len(texts):,} captions of up to {encode(texts).shape[1]:,} bytes with a variant such as "
+            "stackgan, or from the images alone"
+        )
     if layout.kind == "pairs":
         return "take the " + ("images of A/ and B/ by name" if layout.partners else "halves A|B of each") + " as pairs"
     if layout.kind == "unpaired":

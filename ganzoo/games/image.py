@@ -16,6 +16,8 @@ from ganzoo.games.base import Batch, Game, Turn, build_network, build_objective,
 from ganzoo.losses.objective import Terms
 from ganzoo.registry import GAMES
 
+AT_ONCE = 64  # images of a walk or a table
+
 
 @GAMES.register("image")
 class ImageGame(Game):
@@ -116,9 +118,13 @@ class ImageGame(Game):
         walk = _spherical if self.latent.distribution == "normal" else torch.lerp
         shares = torch.arange(frames) / frames
         path = torch.cat([walk(z[i], z[(i + 1) % points], shares[:, None]) for i in range(points)])
-        # One noise for all frames, so that only the latent moves.
-        with random.drawing_from(random.Samples([(seed, points)] * len(path))):
-            return self._generate(path, drawn.repeat_interleave(frames, 0) if labels is None else labels, truncation)
+        labels = drawn.repeat_interleave(frames, 0) if labels is None else labels
+        made = []
+        for z, given in zip(path.split(AT_ONCE), labels.split(AT_ONCE), strict=True):
+            # One noise for all frames, so that only the latent moves.
+            with random.drawing_from(random.Samples([(seed, points)] * len(z))):
+                made.append(self._generate(z, given, truncation))
+        return torch.cat(made)
 
     @torch.no_grad()
     def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:

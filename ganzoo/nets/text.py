@@ -6,7 +6,6 @@ Reed et al. 2016 (https://arxiv.org/abs/1605.05395), section 4; Kim 2014 (https:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import shorten
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +36,7 @@ class Characters(nn.Module):
         if codes.shape[1] > self.length:
             longest = texts[int((codes != 0).sum(1).argmax())]
             raise GanzooError(
-                f"the text '{shorten(longest, 60, placeholder=' …')}' has {codes.shape[1]} bytes, the encoder takes "
+                f"the text '{longest[:60]}{' …' * (len(longest) > 60)}' has {codes.shape[1]} bytes, the encoder takes "
                 f"{self.length}; shorten it, or train with -o networks.text.length={codes.shape[1]}"
             )
         return F.pad(codes, (0, self.length - codes.shape[1]))

@@ -103,6 +103,7 @@ def test_name_of_two_kinds_shows_one_and_points_at_the_other(cli):
         (["wgan-gp", "-o", "schedule.steps"], "not of the form key=value"),
         (["hinge", "--preset", "cpu"], "hinge is a loss"),
         (["hinge", "--kind", "penalties"], "unknown penalty 'hinge'"),
+        (["runs/nothing"], "there is no run or model runs/nothing"),
     ],
 )
 def test_mistakes_are_one_sentence(cli, arguments, expected):

@@ -138,6 +138,7 @@ def test_mistakes_are_one_sentence_and_write_nothing(cli, tiny_model_dir, condit
         ([tiny_model_dir, photo, "--label", "cat"], "trained without labels"),
         ([conditional_model_dir, photo, "--label", "cta"], "did you mean cat"),
         ([tiny_model_dir, photo, "--features", "timm:resnet8"], "did you mean timm:resnet"),
+        ([tiny_model_dir, photo, "--features", "foo"], "more; or none, for pixels alone"),
     ):
         assert sentence in cli("project", *arguments, "--steps", 1, "--out", tmp_path / "out").sentence()
         assert sorted(tmp_path.iterdir()) == before

@@ -83,6 +83,15 @@ def test_fps_is_a_gifs_pace_too(cli, tiny_model_dir):
     assert Image.open("walk.gif").info["duration"] == 40
 
 
+@pytest.mark.parametrize("fps", [16, 24, 30, 50])
+def test_a_gif_lasts_as_long_as_its_pace_says(cli, tiny_model_dir, fps):
+    cli("sample", tiny_model_dir, "--interpolate", 3, "--fps", fps, "--out", "walk.gif")
+    walk = Image.open("walk.gif")
+    assert walk.n_frames == 48
+    lasts = [walk.seek(i) or walk.info["duration"] for i in range(48)]
+    assert sum(lasts) == pytest.approx(48_000 / fps, abs=10) and min(lasts) >= 20
+
+
 def test_film_of_odd_sides_is_made_even(tmp_path):
     path = _save_walk(torch.zeros(2, 3, 129, 129), tmp_path / "odd.mp4", ".mp4", 4)
     with av.open(str(path)) as film:
@@ -136,6 +145,10 @@ def test_walk_takes_labels(conditional_model):
         (["--out", "x.png", "--fps", 4], "let --out end in .gif or .mp4"),
         (["--out", "x.mp4", "-n", 4], "--interpolate instead of -n"),
         (["--out", "x.gif", "-n", 4], "--interpolate instead of -n"),
+        (["--out", "x.gif", "--interpolate", 2, "--fps", 60], "at most 50 frames a second"),
+        (["--out", "x.png", "-n", 1_600_000], "1,600,000 images of 16x16 are too many for one picture; let --out end"),
+        (["--out", "x.gif", "--interpolate", 100_000], "walk through fewer samples"),
+        (["--out", "x.png", "--style-mix", 2000], "mix fewer styles"),
         (["--label", "cat"], "trained without labels"),
         (["--out", "taken/x.png"], "cannot write taken/x.png"),
         (["--out", "taken/x/"], "cannot write"),

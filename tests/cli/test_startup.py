@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 
 HEAVY = {"torch", "torchvision", "numpy", "pydantic", "rich", "PIL", "matplotlib", "jinja2", "safetensors", "timm"}
 
@@ -45,6 +46,29 @@ def test_commands_import_nothing_heavy(python):
         f"print(sorted(set(sys.modules) & {HEAVY!r}))",
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 9 bytes")],
+)
+def test_a_request_beyond_memory_is_one_sentence(error, cli, monkeypatch):
+    def beyond(*args, **options):
+        raise error
+
+    monkeypatch.setattr("ganzoo.listing.entries", beyond)
+    assert "out of memory; ask for fewer images or for smaller ones" in cli("list").sentence()
+
+
+def test_a_mistake_of_ours_is_no_lack_of_memory(cli, monkeypatch):
+    monkeypatch.setattr("ganzoo.listing.entries", lambda *args, **options: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        cli("list")
+
+
+def test_a_terminal_without_utf_8_is_told_what_it_can_show(python):
+    done = python("-m", "ganzoo", "info", "gan-mnist", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "| resolution | 28 ? 28 |" in done.stdout, done.stderr
 
 
 def test_unknown_command_names_the_nearest(cli):

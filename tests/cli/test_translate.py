@@ -106,6 +106,7 @@ def test_mistakes_are_one_sentence(models, photo, tiny_model_dir, tmp_path, cli)
         ([models["pix2pix"], tmp_path / "empty"], "no images in"),
         ([models["pix2pix"], tmp_path / "broken.png"], "cannot be read"),
         ([models["pix2pix"], photo, "--resolution", 24], "multiples of 16"),
+        ([models["pix2pix"], photo, "--resolution", 100_000], "more than 100,000,000 pixels"),
     ):
         assert sentence in cli("translate", *arguments, "--out", tmp_path / "out").sentence()
         assert not (tmp_path / "out").exists()

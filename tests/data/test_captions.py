@@ -112,7 +112,18 @@ def test_captioned_images_are_images_too(birds):
 
 def test_check_counts_captions(birds):
     report = check(jsonl(birds, TEXTS))
-    assert "learn from 6 captions" in "; ".join(report.plan)
+    assert "learn from 6 captions of up to 18 bytes" in "; ".join(report.plan)
+
+
+def test_check_counts_texts_of_no_image(tmp_path, pixels):
+    for name in ("a", "b"):
+        Image.fromarray(pixels(16, 16, 3)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(f"the letter {name}")
+    (tmp_path / "about").mkdir()
+    (tmp_path / "about" / "README.txt").write_text("letters")
+    assert not any("text files" in warning for warning in check(tmp_path, kind="captions").warnings)
+    (tmp_path / "c.txt").write_text("the letter c")
+    assert "1 text files are of no image, e.g. c.txt" in check(tmp_path, kind="captions").warnings
 
 
 def test_a_batch_has_one_caption_of_each_image_another_each_time(birds):
@@ -171,18 +182,27 @@ def test_captions_without_images(birds):
     assert "has a caption for '7.png', which is no image there (1 such captions)" in refusal(birds)
 
 
+GOOD = '{"file": "0.png", "caption": "a bird\u2028of two lines"}\n\n'
+
+
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "line"),
     [
-        ("captions.jsonl", '{"file": "0.png", "caption"'),
-        ("captions.jsonl", '{"file": "0.png", "caption": 7}'),
-        ("captions.jsonl", '["0.png"]'),
-        ("captions.csv", "name,text\n0.png,a bird"),
+        ("captions.jsonl", '{"file": "0.png", "caption"', 1),
+        ("captions.jsonl", GOOD + '{"file": "0.png", "caption": 7}', 3),
+        ("captions.jsonl", GOOD + '{"file": "0.png", "captions": "a bird"}', 3),
+        ("captions.jsonl", GOOD + '{"file": "0.png", "captions": null}', 3),
+        ("captions.jsonl", GOOD + '{"file": "0.png"}', 3),
+        ("captions.jsonl", GOOD + '{"file": 0, "caption": "a bird"}', 3),
+        ("captions.jsonl", '["0.png"]', 1),
+        ("captions.csv", "name,text\n0.png,a bird", 1),
+        ("captions.csv", "", 1),
     ],
 )
-def test_lists_that_are_none(birds, name, content):
+def test_lists_that_are_none(birds, name, content, line):
     (birds / name).write_text(content)
-    assert f"'{name}' in {birds} cannot be read; expected" in refusal(birds)
+    said = refusal(birds)
+    assert f"line {line} of '{name}' in {birds} cannot be read; expected" in said and "Error" not in said
 
 
 def test_captions_of_no_images(birds):

@@ -165,13 +165,15 @@ def test_a_group_that_pieces_would_cut_is_refused(monkeypatch):
         _check_batch(configure("stylegan2", schedule__batch_size=12), 2)
 
 
-def test_a_table_of_mixtures_has_its_sources_at_the_borders():
+def test_a_table_of_mixtures_has_its_sources_at_the_borders(monkeypatch):
     trainer = stylegan2()
     trainer.run(1, [])
     game = trainer.averaged
     table = game.style_mix(2, seed=3).unflatten(0, (3, 3))
     assert (table[0, 0] == 1).all()
     assert torch.equal(table, game.style_mix(2, seed=3).unflatten(0, (3, 3)))
+    monkeypatch.setattr("ganzoo.games.stylegan2.AT_ONCE", 4)
+    assert torch.allclose(table, game.style_mix(2, seed=3).unflatten(0, (3, 3)), atol=1e-5)
     mixtures = table[1:, 1:].flatten(0, 1)
     for other in (*mixtures[1:], table[1, 0], table[0, 1]):
         assert not torch.allclose(mixtures[0], other)
@@ -183,6 +185,8 @@ def test_the_command_writes_a_table(cli, tmp_path):
     save(Model(config, game, card="# tiny\n", facts={}), tmp_path / "model")
     done = cli("sample", tmp_path / "model", "--style-mix", 2, "--truncation", 0.5, "--out", tmp_path / "table.png")
     assert done.code == 0 and Image.open(tmp_path / "table.png").size == (3 * 18 + 2, 3 * 18 + 2)
+    with pytest.raises(GanzooError, match="0 images were asked for"):
+        Model(config, game).style_mix(0)
     assert "without -n" in cli("sample", tmp_path / "model", "--style-mix", 2, "-n", 3, "--out", "t.png").sentence()
 
 

@@ -140,6 +140,8 @@ def test_texts_that_are_too_long(model):
     long = "a seven " * 4
     with pytest.raises(GanzooError, match=r"has 31 bytes, the encoder takes 24; .* -o networks\.text\.length=31"):
         model.sample(captions=long)
+    with pytest.raises(GanzooError, match=f"the text '{'7' * 60} …' has 300 bytes"):
+        model.sample(captions="7" * 300)
     with pytest.raises(GanzooError, match="has 31 bytes"):
         create_game(configure("stackgan", captions=[long]))
 
