@@ -22,6 +22,7 @@ from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game
 from ganzoo.latents import save_latents
 from ganzoo.losses.reconstruction import direction_distances
+from ganzoo.progress import Progress
 from ganzoo.translating import as_input, image_files, png_names, read_image
 from ganzoo.writing import new_folder
 from ganzoo.zoo import Model, save_grid
@@ -33,7 +34,6 @@ SIDES = (64, 256)
 """Smaller and larger images are brought to these before features look at them."""
 
 Distance = Callable[[Tensor], Tensor]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import quote
@@ -22,6 +22,7 @@ from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.games.translation import from_images
 from ganzoo.machine import Settings, check_precision, hardware, is_out_of_memory, make_deterministic, pick_device
 from ganzoo.memory import keep_freed_memory
+from ganzoo.progress import progress_shown
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
@@ -93,7 +94,9 @@ def train(
         if resume is not None:
             session = Session.resume(Path(resume), request, where, compile=compile, quiet=quiet)
         else:
-            session = Session.start(plan(request), out, where, compile=compile, quiet=quiet)
+            with nullcontext() if quiet else progress_shown(err=False) as progress:
+                decided = plan(request, progress)
+            session = Session.start(decided, out, where, compile=compile, quiet=quiet)
         session.play(stop_at, hooks)
     return session.run
 

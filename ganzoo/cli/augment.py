@@ -24,8 +24,8 @@ def command(
     ganzoo train acgan --dataset synthetic/
     """
     from ganzoo.augmenting import augment
-    from ganzoo.cli._output import progress_shown
     from ganzoo.machine import pick_device
+    from ganzoo.progress import progress_shown
     from ganzoo.zoo import load
 
     loaded = load(model).to(pick_device(device))

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ganzoo.cli._output import print_json, print_table, progress_shown
+from ganzoo.cli._output import print_json, print_table
+from ganzoo.progress import progress_shown
 
 KINDS = ("images", "pairs", "unpaired", "captions")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

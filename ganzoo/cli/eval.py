@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ganzoo.cli._output import print_json, print_note, print_table, progress_shown
+from ganzoo.cli._output import print_json, print_note, print_table
+from ganzoo.progress import progress_shown
 
 
 @click.command()

@@ -37,8 +37,8 @@ def command(
     ganzoo project runs/wgan-gp-mnist-10k-1 digits/ --features none --steps 200 --out projected/
     ganzoo sample runs/stylegan2-faces-1 --latent stylegan2-faces-1-projected/me.safetensors --out again.png
     """
-    from ganzoo.cli._output import progress_shown
     from ganzoo.machine import pick_device
+    from ganzoo.progress import progress_shown
     from ganzoo.projecting import default_features, project_files
     from ganzoo.sampling import plain_name
     from ganzoo.zoo import load

@@ -62,9 +62,11 @@ def _show(options: dict[str, Any]) -> None:
 
     from ganzoo.config import flatten
     from ganzoo.games.base import create_game
+    from ganzoo.progress import progress_shown
     from ganzoo.training.plan import Request, plan
 
-    decided = plan(Request(**{field.name: options[field.name] for field in fields(Request)}))
+    with progress_shown(err=False) as progress:
+        decided = plan(Request(**{field.name: options[field.name] for field in fields(Request)}), progress)
     game = create_game(decided.config)
     for key, value in flatten(decided.config.model_dump(mode="json")):
         click.echo(f"{key} = {value}  ({decided.resolved.origin(key)})")

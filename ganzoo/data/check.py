@@ -12,8 +12,9 @@ from typing import Any
 
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.data.files import Files, open_files
-from ganzoo.data.images import THREADS, Progress, Survey, lay_out, panel_sizes, quiet, survey
+from ganzoo.data.images import THREADS, Survey, lay_out, panel_sizes, quiet, survey
 from ganzoo.data.layout import Layout
+from ganzoo.progress import Progress
 from ganzoo.text import encode
 
 STEP = 4096

@@ -7,7 +7,6 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,8 +16,8 @@ from ganzoo.data.datasets import Source
 from ganzoo.data.store import disk_full, writing_to
 from ganzoo.errors import GanzooError
 from ganzoo.home import offline
+from ganzoo.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 BLOCK = 1 << 16
 ATTEMPTS = 100  # per mirror, as long as each brings the file further
 _MAGIC = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".zip": b"PK", ".npz": b"PK", ".xz": b"\xfd7zXZ"}

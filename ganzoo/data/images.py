@@ -20,13 +20,13 @@ from ganzoo.data.layout import Layout, find_layout
 from ganzoo.data.packed import Chunk
 from ganzoo.data.sides import choose_kind, find_sides, refuse_no_pairs
 from ganzoo.data.source import Split
+from ganzoo.progress import Progress
 
 CHUNK_BYTES = 16 << 20
 SURVEY_STEP = 4096
 THREADS = min(8, os.cpu_count() or 1)
 Reader = Callable[[Geometry, list[str]], Iterator[Chunk]]
 Items = list[tuple[str, "int | None"]]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass

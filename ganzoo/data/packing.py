@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from ganzoo.data.packed import Chunk, PackedDataset, write_pack
 from ganzoo.data.sides import KINDS
 from ganzoo.data.source import Split
 from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 OFFICIAL = {
     "idx": read_idx,
     "cifar": read_cifar,

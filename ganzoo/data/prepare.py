@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from ganzoo.data.datasets import Dataset
 from ganzoo.data.download import download
 from ganzoo.data.files import signature
 from ganzoo.data.packed import PackedDataset
-from ganzoo.data.packing import Progress, Request, derive, pack_source
+from ganzoo.data.packing import Request, derive, pack_source
 from ganzoo.data.sides import KINDS
 from ganzoo.errors import GanzooError, UnknownName
+from ganzoo.progress import Progress
 from ganzoo.registry import DATASETS
 
 Card = dict[str, Any]
@@ -42,16 +43,18 @@ def open_dataset(
     default_resolution: int | None = None,
     kinds: Sequence[str] = (),
     progress: Progress | None = None,
+    before: Callable[[], None] | None = None,
 ) -> PackedDataset:
     """A dataset by name, or from a folder, zip or tar of images, or a packed folder.
 
     What is not prepared yet is prepared now (and downloaded, where its licence allows). resolution: height and,
     unless ``width`` is given, width; None takes the data's own, or ``default_resolution`` where images differ in
     size. channels: 1, 3, or the data's. kinds: what it may be (images, labelled, pairs, unpaired,
-    captions), most wanted first; None of it is refused.
+    captions), most wanted first; None of it is refused. before: called before anything is prepared; what it raises
+    prevents that.
     """
     request = Request(resolution, channels, fit, default_resolution, tuple(kinds), width)
-    return _prepare(_identify(name_or_path, None), request, split, False, progress)[0]
+    return _prepare(_identify(name_or_path, None), request, split, False, progress, before)[0]
 
 
 def prepare(
@@ -76,7 +79,12 @@ def prepare(
 
 
 def _prepare(
-    target: _Target, request: Request, split: str | None, strict: bool, progress: Progress | None
+    target: _Target,
+    request: Request,
+    split: str | None,
+    strict: bool,
+    progress: Progress | None,
+    before: Callable[[], None] | None = None,
 ) -> list[PackedDataset]:
     if target.dataset:
         _refuse_kind(target.text, target.dataset.kind, request)
@@ -88,6 +96,8 @@ def _prepare(
     if found := _existing(target.packs, request, split):
         _refuse_skipped(found, strict)
         return found
+    if before:
+        before()
     if parents := _originals(target.packs, request, split):
         _refuse_skipped(parents, strict)
         return [derive(parent, request, progress) for parent in parents]

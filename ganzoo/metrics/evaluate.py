@@ -12,10 +12,11 @@ from ganzoo.errors import GanzooError
 from ganzoo.games.superres import SuperresGame
 from ganzoo.machine import pick_device
 from ganzoo.metrics.judge import Judge, Record
-from ganzoo.metrics.look import Progress, cache_file
+from ganzoo.metrics.look import cache_file
 from ganzoo.metrics.protocol import choose
 from ganzoo.metrics.samples import Images, lent, of_folder, of_model, of_translations, open_model, sides
 from ganzoo.metrics.superres import Pairs, has_pairs, of_enlargements, pairs_of_files, pairs_of_pack
+from ganzoo.progress import Progress
 from ganzoo.zoo import Model
 
 DIGITS = ("mnist", "mnist-10k")

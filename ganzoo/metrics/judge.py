@@ -15,11 +15,12 @@ from ganzoo import __version__
 from ganzoo.data.packed import PackedDataset
 from ganzoo.machine import hardware
 from ganzoo.metrics.features import Extractor, load_extractor
-from ganzoo.metrics.look import Look, Progress, cache_file, look, remembered
+from ganzoo.metrics.look import Look, cache_file, look, remembered
 from ganzoo.metrics.protocol import CUSTOM, Protocol
 from ganzoo.metrics.samples import Images, like, of_pack
 from ganzoo.metrics.scores import Case, Score
 from ganzoo.metrics.seen import trained_on_features
+from ganzoo.progress import Progress
 from ganzoo.registry import METRICS
 from ganzoo.zoo import Model
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from ganzoo.memory import keep_freed_memory
 from ganzoo.metrics.features import Extractor
 from ganzoo.metrics.frechet import Gaussian, Moments
 from ganzoo.metrics.samples import Images
+from ganzoo.progress import Progress
 from ganzoo.tensors import read_tensors, save_tensors
 
 FORMAT = 1
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from ganzoo.config import UNBOUNDED, Component, Config, Resolved, resolve
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
+from ganzoo.games.base import create_game
+from ganzoo.progress import Progress
 from ganzoo.registry import ADVERSARIAL, DATASETS, GAMES, NETWORKS, Registry
 from ganzoo.training import distributed
 from ganzoo.zoo import require_classes
@@ -89,7 +93,7 @@ class Plan:
         return open_data(self.request, self.config, channels=self.config.image_channels, split=split)
 
 
-def plan(request: Request) -> Plan:
+def plan(request: Request, progress: Progress | None = None) -> Plan:
     """Decide everything a training needs, preparing the data; raises GanzooError for what cannot be done."""
     if not request.variant:
         raise GanzooError(
@@ -109,7 +113,7 @@ def plan(request: Request) -> Plan:
         raise GanzooError(f"{config.name} makes square images; leave the width out")
     channels = config.image_channels if "image_channels" in request.values() else None
     with distributed.first_process_first():
-        dataset = open_data(request, config, channels=channels)
+        dataset = open_data(request, config, channels=channels, progress=progress, before=partial(_rehearse, request))
     facts = {"image_channels": dataset.channels, "classes": list(dataset.classes)}
     if "captions" in GAMES.get(config.game.name).fields:
         facts["captions"] = dataset.example_captions()
@@ -131,8 +135,10 @@ def merge(request: Request, facts: Mapping[str, Any] | None = None) -> Resolved:
     )
 
 
-def open_data(request: Request, config: Config, *, channels: int | None, split: str = "train") -> PackedDataset:
-    """A split of the data a training asks for, as its game needs them."""
+def open_data(
+    request: Request, config: Config, *, channels: int | None, split: str = "train", **options: Any
+) -> PackedDataset:
+    """A split of the data a training asks for, as its game needs them. options: of :func:`open_dataset`."""
     game = GAMES.get(config.game.name)
     return open_dataset(
         request.dataset or "",
@@ -142,7 +148,24 @@ def open_data(request: Request, config: Config, *, channels: int | None, split: 
         fit=request.fit or game.fit,
         split=split,
         kinds=game.kinds,
+        **options,
     )
+
+
+def _rehearse(request: Request) -> None:
+    """Build the networks where they take no memory: what they refuse is refused before data are prepared."""
+    named = request.dataset in DATASETS.names()
+    classes = list(DATASETS.get(request.dataset or "").classes) if named else ["one", "other"]
+    config = merge(request, {"image_channels": 3, "classes": classes}).config
+    require_classes(config)
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")  # weights that are loaded go nowhere
+        try:
+            create_game(config)
+        except Exception as error:
+            # Somebody's own network may look at its weights, which are not there; it is built in earnest later.
+            if isinstance(error, GanzooError) and error.__cause__ is None:
+                raise
 
 
 def with_steps(resolved: Resolved, steps: int) -> Resolved:

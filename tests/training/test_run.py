@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from tiny import same, tiny
+from tiny import data_for, same, tiny
 
 import ganzoo
 from ganzoo.errors import Diverged, GanzooError
@@ -162,6 +162,47 @@ def test_weights_that_are_not_there_are_refused(train, tmp_path):
 
 
 # What is refused before anything is written.
+
+
+@pytest.mark.parametrize(
+    ("variant", "wish", "sentence"),
+    [
+        ("dcgan", ("--resolution", 50), "the nearest possible is 48 or 56"),
+        ("projected-gan", ("--resolution", 50), "the nearest possible is 48 or 56"),
+        ("pix2pix", ("--resolution", 50), "the nearest possible is 48 or 56"),
+        ("pix2pix", ("--width", 50), "the nearest possible is"),
+    ],
+)
+def test_a_size_that_networks_refuse_is_refused_before_data_are_prepared(
+    variant, wish, sentence, cli, tmp_path, monkeypatch
+):
+    data = data_for(variant, tmp_path)
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    assert sentence in cli(*words(variant), "--dataset", data, *wish).sentence()
+    assert not (tmp_path / "home").exists()
+
+
+def test_unlabelled_data_are_refused_before_they_are_downloaded(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    assert "needs class labels" in cli("train", "cgan", "--dataset", "celeba").sentence()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_network_that_looks_at_its_weights_is_built_in_earnest(train, tmp_path, monkeypatch):
+    class Curious(Wasserstein):
+        def __init__(self):
+            float(torch.ones(1))
+
+    monkeypatch.setitem(ADVERSARIAL._components, "curious", Curious)
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    assert train("gan", steps=1, overrides={"loss": "curious"})
+
+
+def test_preparing_data_is_told(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    for said in (True, False):
+        done = cli(*words("gan"), "--steps", 1, "--out", tmp_path / f"run-{said}")
+        assert done.out.startswith("packing train: 10,000 images\n") == said and done.err == ""
 
 
 @pytest.mark.parametrize(
