@@ -26,7 +26,7 @@ def read_checkpoint(run: Path) -> Checkpoint:
         raise GanzooError(f"there is no run {run}; give the folder that `ganzoo train` wrote")
     if not (run / CHECKPOINT).is_file():
         if (run / WEIGHTS).is_file():
-            raise GanzooError(f"{run} is a model, not a run; start a run from it by --init-from {quote(str(run))}")
+            raise GanzooError(f"{run} is no run but a model; a run begins from it by --init-from {quote(str(run))}")
         if (run / "config.yaml").is_file():
             raise GanzooError(f"{run} ended before it wrote {CHECKPOINT}; start again in another folder")
         raise GanzooError(f"{run} is no run; give the folder that `ganzoo train` wrote")
