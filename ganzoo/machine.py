@@ -35,6 +35,13 @@ class Settings:
         return torch.autocast(torch.device(self.device).type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
+def threads_may_starve(device: torch.device) -> bool:
+    """Whether other work keeps processors busy whose threads would spin while they wait for each other."""
+    if device.type != "cpu" or torch.get_num_threads() == 1 or "OMP_WAIT_POLICY" in os.environ:
+        return False
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] >= 1
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there was no memory left, of the processor's or of a GPU's."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)

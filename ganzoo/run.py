@@ -20,7 +20,15 @@ from ganzoo.data.loader import Loader, to_float
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.games.translation import from_images
-from ganzoo.machine import Settings, check_precision, hardware, is_out_of_memory, make_deterministic, pick_device
+from ganzoo.machine import (
+    Settings,
+    check_precision,
+    hardware,
+    is_out_of_memory,
+    make_deterministic,
+    pick_device,
+    threads_may_starve,
+)
 from ganzoo.memory import keep_freed_memory
 from ganzoo.progress import progress_shown
 from ganzoo.report.card import model_card
@@ -187,6 +195,11 @@ class Session:
         trainer, recorder = self.trainer, self.recorder
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         recorder.say(f"{self._title()} -> {self.run}")
+        if threads_may_starve(trainer.device):
+            recorder.say(
+                "other work keeps this machine busy; with OMP_WAIT_POLICY=PASSIVE in front, the same command may be "
+                "several times faster"
+            )
         if trainer.step >= until:  # killed before its model was exported, perhaps: that is done again
             higher = "--stop-at" if until < trainer.config.schedule.steps else "--steps"
             recorder.say(f"it has already played {trainer.step} steps of {until}; raise {higher} to go on")

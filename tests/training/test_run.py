@@ -120,6 +120,20 @@ def test_hooks_do_not_change_the_run(train, saved, tmp_path):
     assert same(saved(plain)[0], saved(watched)[0])
 
 
+@pytest.mark.parametrize(
+    ("load", "threads", "policy", "told"),
+    [(1.3, 2, "", True), (0.2, 2, "", False), (9, 1, "", False), (9, 2, "x", False)],
+)
+def test_a_busy_machine_is_told_of(load, threads, policy, told, cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    said = cli(*words("gan"), "--steps", 1, "--out", tmp_path / "run").out
+    assert ("with OMP_WAIT_POLICY=PASSIVE in front" in said) == told
+
+
 # Starting from weights.
 
 
