@@ -52,6 +52,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = parse_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise GanzooError(f"{path} is not valid YAML: {one_line(error)}") from error
+    except UnicodeDecodeError as error:
+        raise GanzooError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     if not isinstance(value, dict):
         raise GanzooError(f"{path} must hold a mapping of keys to values")
     return value

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from ganzoo.errors import GanzooError
 from ganzoo.writing import new_file
@@ -22,7 +22,7 @@ class Score(BaseModel):
     metric: str
     title: str
     best: Literal["lower", "higher"]
-    value: float
+    value: FiniteFloat
     protocol: str
     protocol_id: str
     extractor: dict[str, Any] | None = None
@@ -61,10 +61,10 @@ class Result(BaseModel):
     steps: int | None = Field(default=None, description="steps played")
     planned_steps: int | None = Field(default=None, description="steps the schedules span")
     images_seen: int | None = Field(default=None, description="real images used, repetitions counted")
-    cpu_seconds: float = Field(
+    cpu_seconds: FiniteFloat = Field(
         default=0.0, description="the training's processor time, over all threads and resumptions"
     )
-    wall_seconds: float = Field(default=0.0, description="the same by the wall's clock")
+    wall_seconds: FiniteFloat = Field(default=0.0, description="the same by the wall's clock")
     budget: str = Field(description="what each row of the suite was given, in words")
     scoring: dict[str, Any] = Field(default={}, description="the options of `ganzoo.evaluate` that scored it")
     request: dict[str, Any] = Field(default={}, description="its options: `ganzoo.train(**request)` repeats it")
@@ -79,7 +79,9 @@ class Result(BaseModel):
         default=None, description="the band the first score should land in, and its source"
     )
     curves: list[dict[str, Any]] = Field(default=[], description="the training's log, thinned")
-    grid: str | None = Field(default=None, description="file name of a grid of samples, beside the result")
+    grid: str | None = Field(
+        default=None, pattern=r"^[^/\\]+$", description="file name of a grid of samples, beside the result"
+    )
 
     @property
     def name(self) -> str:
@@ -100,7 +102,7 @@ def write_result(result: Result, folder: Path) -> Path:
 def read_result(path: Path) -> Result:
     """A result from its file; raises GanzooError naming the key that is wrong."""
     try:
-        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+        return Result.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"
@@ -116,4 +118,7 @@ def read_results(places: Iterable[str | Path]) -> list[tuple[Path, Result]]:
         files += [place] if place.is_file() else sorted(place.rglob(f"*{ENDING}"))
     if not files:
         raise GanzooError(f"there are no {ENDING} files in these folders; make some by `ganzoo bench run smoke`")
-    return [(file, read_result(file)) for file in dict.fromkeys(files)]
+    once: dict[Path, Path] = {}
+    for file in files:
+        once.setdefault(file.resolve(), file)
+    return [(file, read_result(file)) for file in once.values()]

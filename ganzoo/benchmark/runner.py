@@ -50,7 +50,7 @@ def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, secon
     """
     waiting = [job for job in jobs if not has_result(job, out)]
     say(f"{plural(len(jobs), 'job')}, {len(jobs) - len(waiting)} done before, {len(waiting)} to do -> {out}")
-    end = time.monotonic() + seconds if seconds else None
+    end = time.monotonic() + seconds if seconds is not None else None
     running: list[Running] = []
     codes: list[int] = []
     before = signal.signal(signal.SIGTERM, _leave)

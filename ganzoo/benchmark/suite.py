@@ -193,6 +193,8 @@ def read_suite(name: str | Path) -> Suite:
         raise UnknownName("suite or file", str(name), suite_files())
     written = read_yaml(file)
     defaults, cells = written.pop("defaults", None) or {}, written.pop("cells", None) or []
+    if not isinstance(defaults, Mapping) or not isinstance(cells, list):
+        raise GanzooError(f"{file}: 'defaults' must hold keys and values, 'cells' a list; see docs/benchmarking.md")
     written["cells"] = [_merged(defaults, {"variant": cell} if isinstance(cell, str) else cell) for cell in cells]
     try:
         suite = Suite.model_validate(written)
@@ -276,6 +278,9 @@ def _check(suite: Suite, file: Path) -> None:
     rows = [cell.row for cell in suite.cells]
     if repeated := sorted({row for row in rows if rows.count(row) > 1}):
         raise GanzooError(f"{file}: two cells are called {repeated[0]}; give one of them a name")
+    names = [job.name for job in jobs(suite)]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise GanzooError(f"{file}: two jobs would be {repeated[0]}; give each cell a name and seeds of its own")
     for cell in suite.cells:
         if cell.variant not in list_variants():
             raise UnknownName(f"variant in {file}:", cell.variant, list_variants())

@@ -73,7 +73,7 @@ def open_files(path: Path, archives_within: Iterable[str] = ()) -> Files:
     if not path.exists():
         raise GanzooError(f"there is no file or folder {path}")
     if path.is_dir():
-        inner = [path / name for name in archives_within if (path / name).is_file() and _is_archive_name(name)]
+        inner = [path / name for name in archives_within if (path / name).is_file() and is_archive_name(name)]
         if inner:
             return _merged(path, [open_files(archive) for archive in inner])
         return _lmdb(path, found) if (found := sorted(path.glob("**/data.mdb"))) else _folder(path)
@@ -149,7 +149,7 @@ def _single(path: Path) -> Files:
         raise GanzooError(f"{path} is an HTML page, not data; download it again (its address wanted a login?)")
     if start.startswith((b"7z\xbc\xaf", b"rar!")):
         raise GanzooError(f"{path} is a 7z or RAR archive; unpack it and give the folder")
-    if _is_archive_name(path.name):
+    if is_archive_name(path.name):
         raise GanzooError(f"{path} is a damaged or truncated archive; download it again")
     return Files(path, {path.name: path.stat().st_size}, lambda name: open(path, "rb"))
 
@@ -246,7 +246,8 @@ def _size_limit(path: Path) -> int:
     return max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
 
 
-def _is_archive_name(name: str) -> bool:
+def is_archive_name(name: str) -> bool:
+    """Whether a file is called as a zip or tar is."""
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 

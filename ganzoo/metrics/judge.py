@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ import torch
 
 from ganzoo import __version__
 from ganzoo.data.packed import PackedDataset
+from ganzoo.errors import GanzooError
 from ganzoo.machine import hardware
 from ganzoo.metrics.features import Extractor, load_extractor
 from ganzoo.metrics.look import Look, cache_file, look, remembered
@@ -142,6 +144,9 @@ class Judge:
 
     def _record(self, score: Score, real: Images, images: Images, subject: str, model: Model | None) -> Record:
         protocol, eyes = self.protocol, self._eyes(score)
+        if not math.isfinite(score.value):
+            maker = f"; {model.config.name} has diverged" if model else ""
+            raise GanzooError(f"{score.title} is not a number{maker}")
         made = images.facts | (_made(model) if model else {})
         trained = bool(model and eyes and trained_on_features(model.config, eyes["name"]))
         return {

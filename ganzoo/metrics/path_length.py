@@ -33,9 +33,10 @@ def perceptual_path_length(case: Case) -> list[Score]:
     starts = range(0, case.images.count, BATCH)
     count, seed = case.images.count, case.images.facts["seed"]
     lengths = torch.cat([_lengths(game, features, start, min(BATCH, count - start), case, seed) for start in starts])
-    low, high = lengths.quantile(LOWEST), lengths.quantile(HIGHEST)
+    low, high = lengths.quantile(LOWEST, interpolation="lower"), lengths.quantile(HIGHEST, interpolation="higher")
     kept = lengths[(lengths >= low) & (lengths <= high)]
-    return [Score("ppl", "PPL", "lower", float(kept.mean()), float(kept.std()), through=FEATURES)]
+    deviation = float(kept.std()) if len(kept) > 1 else None
+    return [Score("ppl", "PPL", "lower", float(kept.mean()), deviation, through=FEATURES)]
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganzoo import random
 from ganzoo.data.decode import Unreadable, decode, to_eight_bits
-from ganzoo.data.files import open_files
+from ganzoo.data.files import is_archive_name, open_files
 from ganzoo.data.images import survey
 from ganzoo.data.layout import find_layout
 from ganzoo.data.loader import to_float
@@ -22,9 +22,11 @@ from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
 from ganzoo.games.translation import TranslationGame
-from ganzoo.zoo import Model, load, to_uint8, weights_file
+from ganzoo.weights import WEIGHTS
+from ganzoo.zoo import Model, load, to_uint8
 
 BATCH = 16
+MOST_IN_ORDER = 10_000  # what scores that compare images look at
 TWO_SIDED = ("pairs", "unpaired")
 Batches = Callable[[int], Iterator[Tensor]]
 
@@ -159,14 +161,15 @@ def like(pack: PackedDataset, split: str) -> PackedDataset:
 def of_folder(path: str | Path, count: int | None = None) -> Images:
     """The image files of a folder, zip or tar, in the order of their names.
 
-    Class folders are labels, and their images come in an order drawn once and for all, so that the first are of all.
+    Class folders are labels. Where they are, or where only the first images count, the order is one drawn once and
+    for all, since names may say what is in an image: so the first are of all.
     """
     files = open_files(Path(path))
     layout = find_layout(files)
     items = [item for part in layout.splits.values() for item in part]
     if count is not None and count > len(items):
         raise GanzooError(f"{path} holds {len(items):,} images, not {count:,}; make more or give a smaller -n")
-    if layout.classes:
+    if layout.classes or len(items) > min(count or MOST_IN_ORDER, MOST_IN_ORDER):
         order = torch.randperm(len(items), generator=random.generator(0, "images of a folder"))
         items = [items[number] for number in order]
     items = items[:count]
@@ -212,12 +215,10 @@ def open_model(source: str | Path | Model) -> Model | None:
     if isinstance(source, Model):
         return source
     path = Path(source)
-    try:
-        weights_file(source)
-    except GanzooError:
-        if path.exists() and not (path / "config.yaml").is_file():  # which a run without a model has
-            return None
-        raise
+    # A run without a model has a configuration.
+    models = any((path / name).is_file() for name in (WEIGHTS, f"model/{WEIGHTS}", "config.yaml"))
+    if (path.is_dir() and not models) or (path.is_file() and is_archive_name(path.name)):
+        return None
     return load(source)
 
 

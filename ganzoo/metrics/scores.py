@@ -131,14 +131,17 @@ def class_frechet_distance(case: Case) -> list[Score]:
         which = "the data set" if unlabelled else "what is scored"
         raise GanzooError(f"class-fid compares class by class, and {which} has no labels; leave it out")
     real, fake = _by_class(case.real, case.reference.classes), _by_class(case.fake, case.images.classes)
+    if missing := [name for name in real if name not in fake]:
+        raise GanzooError(
+            f"class-fid compares class by class, and {len(missing)} of the data set's {len(real)} classes are not "
+            f"there, e.g. {missing[0]}; add them, score more images with -n, or leave class-fid out"
+        )
     parts = {}
-    for name in [name for name in real if name in fake]:
+    for name in real:
         rows = real[name], fake[name]
         if min(map(len, rows)) < 2:
             raise GanzooError(f"class {name} has fewer than 2 images on a side; score more images with -n")
         parts[name] = frechet_distance_from_features(*rows)
-    if not parts:
-        raise GanzooError("what is scored and the data set have no class in common; leave class-fid out")
     return [Score("class-fid", "class FID", "lower", sum(parts.values()) / len(parts), parts=parts)]
 
 

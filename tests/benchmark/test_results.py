@@ -44,7 +44,13 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"colour": 1}, "colour"), ({"seed": "three"}, "seed"), ({"scores": {"fid": {"value": 1}}}, "scores.fid")],
+    [
+        ({"colour": 1}, "colour"),
+        ({"seed": "three"}, "seed"),
+        ({"scores": {"fid": {"value": 1}}}, "scores.fid"),
+        ({"cpu_seconds": float("nan")}, "cpu_seconds"),
+        ({"grid": "../grid.png"}, "grid"),
+    ],
 )
 def test_other_files_are_refused_with_the_key_that_is_wrong(change, said, tmp_path):
     path = write_result(result(), tmp_path)
@@ -54,9 +60,22 @@ def test_other_files_are_refused_with_the_key_that_is_wrong(change, said, tmp_pa
     assert "\n" not in str(error.value) and str(path) in str(error.value)
 
 
+def test_a_file_that_is_named_twice_is_one_result(tmp_path):
+    write_result(result(), tmp_path)
+    assert len(read_results([tmp_path, tmp_path / ".." / tmp_path.name])) == 1
+
+
 def test_a_torn_file_is_refused(tmp_path):
     path = write_result(result(), tmp_path)
-    path.write_text(path.read_text()[:100])
+    written = path.read_text()
+    path.write_bytes(b"\xff\xfe" + written.encode())
+    with pytest.raises(GanzooError, match="is no benchmark result"):
+        read_result(path)
+    value = next(iter(json.loads(written)["scores"].values()))["value"]
+    path.write_text(written.replace(f'"value": {value}', '"value": NaN'))
+    with pytest.raises(GanzooError, match="value: Input should be a finite number"):
+        read_result(path)
+    path.write_text(written[:100])
     with pytest.raises(GanzooError, match="is no benchmark result"):
         read_result(path)
 

@@ -114,6 +114,11 @@ def test_when_time_is_up_jobs_are_asked_to_stop_and_no_other_begins(play):
     assert [line.split(":")[0] for line in said if "stopped" in line] == ["real-halves-mnist-10k-seed-0"]
 
 
+def test_no_time_begins_nothing(play):
+    left, said = play(DONE, seconds=0)
+    assert left == Left(5, 0) and len(said) == 1
+
+
 def test_a_job_is_done_by_one_process_at_a_time(tmp_path, suite):
     job = find_job(suite, "gan-seed-0")
     with locked(tmp_path / "jobs" / job.name) as mine:

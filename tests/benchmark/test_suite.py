@@ -63,6 +63,10 @@ def test_budgets_become_requests(tmp_path):
         ({"cells": [{"variant": "gan", "overrides": {"latent.sise": 3}}]}, "sise"),
         ({"cells": [{"variant": "gan", "preset": "gpuu"}]}, "preset of gan"),
         ({"cells": []}, "cells"),
+        ({"cells": "gan"}, "'cells' a list"),
+        ({"defaults": [1]}, "'defaults' must hold keys and values"),
+        ({"cells": [{"variant": "gan", "seeds": [0, 0]}]}, "two jobs would be gan-seed-0"),
+        ({"cells": [{"variant": "gan", "name": "real-halves-mnist-10k"}]}, "two jobs would be real-halves-mnist-10k"),
         ({"colour": "red"}, "unknown key 'colour'"),
     ],
 )

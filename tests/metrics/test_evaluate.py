@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from dataclasses import replace
 
@@ -53,8 +54,12 @@ def test_conditional_models_are_scored(conditional_model, few_digits):
     assert drawn["protocol_id"] != balanced["protocol_id"]
 
 
-def test_classes_are_named(few_digits):
+def test_classes_are_named(few_digits, tmp_path):
     record = ganzoo.evaluate(few_digits / "test", few_digits, ["class-fid"], **FAST)[0]
+    shutil.copytree(few_digits / "test", tmp_path / "few")
+    shutil.rmtree(tmp_path / "few" / "3")
+    with pytest.raises(GanzooError, match=r"1 of the data set.s 10 classes are not there, e\.g\. 3"):
+        ganzoo.evaluate(tmp_path / "few", few_digits, ["class-fid"], **FAST)
     assert set(record["parts"]) == set("0123456789") and min(record["parts"].values()) > 0
 
 

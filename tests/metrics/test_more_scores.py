@@ -70,6 +70,10 @@ def test_a_longer_path_is_longer(few_digits, monkeypatch):
     assert ganzoo.evaluate(calm, few_digits, ["ppl"], **options)[0]["value"] < length["value"] / 10
     with pytest.raises(GanzooError, match="walks through a model's latents"):
         ganzoo.evaluate(few_digits / "test", few_digits, ["ppl"], **FAST)
+    assert ganzoo.evaluate(model, few_digits, ["ppl"], **options | {"n": 2})[0]["value"] > 0
+    next(model.game.parameters()).fill_(float("nan"))
+    with pytest.raises(GanzooError, match=r"PPL is not a number; .* has diverged"):
+        ganzoo.evaluate(model, few_digits, ["ppl"], **options)
 
 
 def test_a_classifier_learns_from_good_images_only(digits):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -34,6 +37,25 @@ def test_images_of_several_sizes_come_in_batches_of_one(pngs, noise):
     assert [tuple(batch.shape) for batch in of_folder(folder).batches(8)] == [
         (1, 3, 16, 16), (1, 3, 20, 20), (1, 3, 16, 16), (1, 3, 20, 20), (1, 3, 16, 16)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "count"), [(40, 10), (40, 40)])
+def test_the_first_of_many_are_not_those_whose_names_come_first(pngs, n, count, monkeypatch):
+    monkeypatch.setattr("ganzoo.metrics.samples.MOST_IN_ORDER", 30)
+    brightness = torch.arange(n, dtype=torch.uint8)[:, None, None, None].expand(n, 3, 16, 16)
+    found = all_of(of_folder(pngs(brightness), count).first(10))[:, 0, 0, 0]
+    assert len(set(found.tolist())) == 10 and found.max() >= 20
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_archives_are_scored_and_folders_that_are_called_like_models(kind, pngs, noise, tmp_path, monkeypatch):
+    folder = pngs(noise(5, 1, 16), "dcgan-mnist")
+    archive = Path(shutil.make_archive(str(tmp_path / "made"), kind, folder))
+    assert open_model(archive) is None and torch.equal(all_of(of_folder(archive)), all_of(of_folder(folder)))
+    monkeypatch.chdir(tmp_path)
+    assert open_model("dcgan-mnist") is None
+    folder.rename(tmp_path / "other")
+    assert open_model("dcgan-mnist").config.name == "dcgan"
 
 
 def test_class_folders_are_labels(pngs, noise):
