@@ -208,7 +208,7 @@ def _lines(table: Table) -> Iterator[dict[str, object]]:
                 "seeds": len(row.results),
                 "diverged": row.diverged,
                 "ranked": row.ranked(metric),
-                "reported": "; ".join(f"{each.value} ({each.source})" for each in row.reported),
+                "reported": "; ".join(f"{each.metric} {each.value} ({each.source})" for each in row.reported),
                 "protocol": first.protocol,
                 "steps": mean([result.steps or 0 for _, result in row.results]).mean,
                 "cpu_seconds": mean([result.cpu_seconds for _, result in row.results]).mean,

@@ -56,8 +56,14 @@ def has_result(job: Job, out: Path) -> bool:
     if result.kind == "data":  # whichever row of these data came first asked for it
         cells = [each for each in job.suite.cells if each.dataset == cell.dataset]
         cell = next((each for each in cells if each.scoring.options() == result.scoring), cell)
-    asked, found = {"scoring": cell.scoring.options()}, {"scoring": result.scoring}
-    if result.kind == "model":
+    asked: dict[str, Any] = {"suite": job.suite.name, "scoring": cell.scoring.options()}
+    found: dict[str, Any] = {"suite": result.suite, "scoring": result.scoring}
+    if result.kind == "data":
+        sizes = [list(merge(each.request(0)).config.size) for each in cells]
+        seen = next(iter(result.scores.values())).real.get("resolution")
+        asked |= {"resolution": sizes[0]}
+        found |= {"resolution": seen if seen and seen not in sizes else sizes[0]}
+    else:
         asked |= {"budget": str(cell.budget)} | _unmeasured(options(cell.request(job.seed or 0)))
         found |= {"budget": result.budget} | _unmeasured(result.request)
     _refuse_changed(file, asked, found)

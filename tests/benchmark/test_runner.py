@@ -78,6 +78,23 @@ def test_a_result_of_a_suite_that_said_otherwise_is_refused(suite, tmp_path, cha
         has_result(find_job(suite, "gan-seed-0"), tmp_path)
 
 
+def test_results_of_another_suite_and_data_of_another_size_are_refused(suite, tmp_path):
+    job = next(job for job in jobs(suite) if job.seed is None)
+    real = {"kind": "data", "variant": None}
+    write_result(of_own(job.row, **real), tmp_path)
+    assert has_result(job, tmp_path)
+    write_result(of_own(job.row, **real, suite="renamed"), tmp_path)
+    with pytest.raises(GanzooError, match="of its suite;"):
+        has_result(job, tmp_path)
+    scores = {
+        name: score.model_copy(update={"real": {"resolution": [16, 16]}})
+        for name, score in of_own("gan").scores.items()
+    }
+    write_result(of_own(job.row, **real, scores=scores), tmp_path)
+    with pytest.raises(GanzooError, match="of its resolution;"):
+        has_result(job, tmp_path)
+
+
 def test_calibrations_are_as_some_row_of_their_data_wants_them(tmp_path):
     kid = {"variant": "dcgan", "name": "kid", "scoring": {"metrics": ["kid"]}}
     suite = read_suite(suite_file(tmp_path, cells=["gan", kid]))
