@@ -39,20 +39,27 @@ def translate_files(
     """
     if resolution and resolution**2 > MAX_PIXELS:
         raise GanzooError(f"--resolution {resolution} makes more than {MAX_PIXELS:,} pixels; give a smaller one")
-    files, game, copied = list(image_files(sources)), model.game, False
+    files, game, copied, strange = list(image_files(sources)), model.game, False, set[tuple[int, int]]()
     # Before any image is read: a model that does not translate says so.
     model.translate(torch.zeros(1, model.config.image_channels, *usual_size(model)), direction=direction)
     assert isinstance(game, ImageToImageGame)
     with new_folder(out) as folder:
         for name, file in zip(png_names(files), files, strict=True):
             image = read_image(file)
-            given = as_input(model, image, _size(model, image, resolution), fit)
+            size = _size(model, image, resolution)
+            strange |= {size} - {usual_size(model)}
+            given = as_input(model, image, size, fit)
             copied |= image.mode == "L" and len(given[0]) > 1
             made = model.translate(given, direction=direction, seed=seed)
             sheet = torch.cat([game.beside(given), made], 3) if compare else made
             to_images(sheet)[0].save(folder / name)
     if copied and note:
         note("gray images were copied to the channels of this colour model, which learned from colour")
+    if strange and resolution is None and game.scale == 1 and note:
+        height, width = usual_size(model)
+        others = ", ".join(f"{each[1]}x{each[0]}" for each in sorted(strange)[:3])
+        advice = f"; --resolution {height} brings them to what it knows" if height == width else ""
+        note(f"this model learned from images of {width}x{height} and may make nothing sensible of {others}{advice}")
     return Path(out)
 
 

@@ -113,6 +113,6 @@ def _band(value: float, seeds: list[float]) -> tuple[float, float, str]:
     found = mean(seeds)
     if found.deviation is None or found.count < FEW_SEEDS:
         width = TOLERANCE * abs(value)
-        return value - width, value + width, f"± {TOLERANCE:.0%}, as {found.count} of {FEW_SEEDS} seeds are there"
+        return value - width, value + width, f"± {TOLERANCE:.0%}, for want of {FEW_SEEDS} seeds"
     width = 3 * found.deviation
     return found.mean - width, found.mean + width, f"mean ± 3 deviations of {found.count} seeds"

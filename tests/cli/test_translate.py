@@ -82,6 +82,8 @@ def test_folders_gray_images_and_other_sizes(models, tmp_path, cli):
     done = cli("translate", models["cyclegan"], folder, folder / "gray.png", "--out", tmp_path / "out")
     assert done.code == 0 and done.err == (
         "note: gray images were copied to the channels of this colour model, which learned from colour\n"
+        f"note: this model learned from images of {SIZE}x{SIZE} and may make nothing sensible of 32x48; "
+        f"--resolution {SIZE} brings them to what it knows\n"
     )
     sizes = {file.name: Image.open(file).size for file in (tmp_path / "out").iterdir()}
     assert sizes == {"gray-1.png": (32, 48), "gray-2.png": (32, 48), "odd.png": (SIZE, SIZE)}
