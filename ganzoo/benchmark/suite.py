@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -273,14 +274,17 @@ def _sentence(error: ValidationError, written: Mapping[str, Any]) -> str:
     return f"{cell}{f'{key!r}: ' if key else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"
 
 
+def _repeated(names: Sequence[str]) -> str | None:
+    """The first name, by the alphabet, that is there more than once."""
+    return min((name for name, times in Counter(names).items() if times > 1), default=None)
+
+
 def _check(suite: Suite, file: Path) -> None:
     """Refuse rows of one name, and what no variant or preset is called, before anything is trained."""
-    rows = [cell.row for cell in suite.cells]
-    if repeated := sorted({row for row in rows if rows.count(row) > 1}):
-        raise GanzooError(f"{file}: two cells are called {repeated[0]}; give one of them a name")
-    names = [job.name for job in jobs(suite)]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise GanzooError(f"{file}: two jobs would be {repeated[0]}; give each cell a name and seeds of its own")
+    if row := _repeated([cell.row for cell in suite.cells]):
+        raise GanzooError(f"{file}: two cells are called {row}; give one of them a name")
+    if name := _repeated([job.name for job in jobs(suite)]):
+        raise GanzooError(f"{file}: two jobs would be {name}; give each cell a name and seeds of its own")
     for cell in suite.cells:
         if cell.variant not in list_variants():
             raise UnknownName(f"variant in {file}:", cell.variant, list_variants())

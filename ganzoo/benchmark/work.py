@@ -53,19 +53,19 @@ def has_result(job: Job, out: Path) -> bool:
     if not file.is_file():
         return False
     result, cell = read_result(file), job.cell
+    asked: dict[str, Any] = {"suite": job.suite.name}
+    found: dict[str, Any] = {"suite": result.suite, "scoring": result.scoring}
     if result.kind == "data":  # whichever row of these data came first asked for it
         cells = [each for each in job.suite.cells if each.dataset == cell.dataset]
         cell = next((each for each in cells if each.scoring.options() == result.scoring), cell)
-    asked: dict[str, Any] = {"suite": job.suite.name, "scoring": cell.scoring.options()}
-    found: dict[str, Any] = {"suite": result.suite, "scoring": result.scoring}
-    if result.kind == "data":
         sizes = [list(merge(each.request(0)).config.size) for each in cells]
-        seen = next(iter(result.scores.values())).real.get("resolution")
-        asked |= {"resolution": sizes[0]}
-        found |= {"resolution": seen if seen and seen not in sizes else sizes[0]}
+        seen = next((score.real.get("resolution") for score in result.scores.values()), None)
+        found["resolution"] = seen
+        asked["resolution"] = seen if seen is None or seen in sizes else sizes[0]
     else:
         asked |= {"budget": str(cell.budget)} | _unmeasured(options(cell.request(job.seed or 0)))
         found |= {"budget": result.budget} | _unmeasured(result.request)
+    asked["scoring"] = cell.scoring.options()
     _refuse_changed(file, asked, found)
     return True
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -119,12 +120,8 @@ class ImageGame(Game):
         shares = torch.arange(frames) / frames
         path = torch.cat([walk(z[i], z[(i + 1) % points], shares[:, None]) for i in range(points)])
         labels = drawn.repeat_interleave(frames, 0) if labels is None else labels
-        made = []
-        for z, given in zip(path.split(AT_ONCE), labels.split(AT_ONCE), strict=True):
-            # One noise for all frames, so that only the latent moves.
-            with random.drawing_from(random.Samples([(seed, points)] * len(z))):
-                made.append(self._generate(z, given, truncation))
-        return torch.cat(made)
+        # One noise for all frames, so that only the latent moves.
+        return with_one_noise((seed, points), partial(self._generate, truncation=truncation), path, labels)
 
     @torch.no_grad()
     def latents(self, n: int, *, seed: int = 0, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -184,6 +181,15 @@ def draw_latents(latent: Latent, n: int, device: torch.device | str = "cpu") -> 
         return random.normal(n, latent.size, device=device)
     uniform = 2 * random.uniform(n, latent.size, device=device) - 1
     return uniform if latent.distribution == "uniform" else _inside(uniform, latent.bound)
+
+
+def with_one_noise(noise: tuple[int, int], make: Callable[..., Tensor], *rows: Tensor) -> Tensor:
+    """What ``make`` makes of rows, some at a time, where the noise in the generator is that of one sample for all."""
+    made = []
+    for batch in zip(*(each.split(AT_ONCE) for each in rows), strict=True):
+        with random.drawing_from(random.Samples([noise] * len(batch[0]))):
+            made.append(make(*batch))
+    return torch.cat(made)
 
 
 def _inside(uniform: Tensor, bound: float) -> Tensor:

@@ -15,7 +15,7 @@ from ganzoo import random
 from ganzoo.config import Component, Config
 from ganzoo.errors import GanzooError
 from ganzoo.games.base import Batch, Turn
-from ganzoo.games.image import AT_ONCE, ImageGame, draw_latents
+from ganzoo.games.image import ImageGame, draw_latents, with_one_noise
 from ganzoo.losses.batch import batch_mean
 from ganzoo.losses.objective import Terms
 from ganzoo.losses.penalties import exactly
@@ -94,11 +94,7 @@ class StyleGAN2Game(ImageGame):
         first = torch.arange(styles.shape[1], device=styles.device)[:, None] < styles.shape[1] // 2
         table = torch.where(first, left[:, None], top[None])
         table[0], table[:, 0] = top, left
-        made = []
-        for mixed in table.flatten(0, 1).split(AT_ONCE):
-            with random.drawing_from(random.Samples([(seed, 2 * n)] * len(mixed))):
-                made.append(self.generator(mixed).clamp(-1, 1))
-        images = torch.cat(made)
+        images = with_one_noise((seed, 2 * n), self.generator, table.flatten(0, 1)).clamp(-1, 1)
         images[0] = 1
         return images
 

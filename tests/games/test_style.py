@@ -172,7 +172,7 @@ def test_a_table_of_mixtures_has_its_sources_at_the_borders(monkeypatch):
     table = game.style_mix(2, seed=3).unflatten(0, (3, 3))
     assert (table[0, 0] == 1).all()
     assert torch.equal(table, game.style_mix(2, seed=3).unflatten(0, (3, 3)))
-    monkeypatch.setattr("ganzoo.games.stylegan2.AT_ONCE", 4)
+    monkeypatch.setattr("ganzoo.games.image.AT_ONCE", 4)
     assert torch.allclose(table, game.style_mix(2, seed=3).unflatten(0, (3, 3)), atol=1e-5)
     mixtures = table[1:, 1:].flatten(0, 1)
     for other in (*mixtures[1:], table[1, 0], table[0, 1]):
