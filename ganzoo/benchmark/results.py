@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from ganzoo.errors import GanzooError
 from ganzoo.writing import new_file
 
 ENDING = ".result.json"
+SUITE_ENDING = ".suite.json"
 
 
 class Score(BaseModel):
@@ -36,9 +37,23 @@ class Expected(BaseModel):
     """Where a row's first score should land, and who says so."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    low: float
-    high: float
+    low: FiniteFloat
+    high: FiniteFloat
     source: str
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Expected:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}; exchange them")
+        return self
+
+
+class Words(BaseModel):
+    """What a suite says of itself to the readers of its tables."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    title: str
+    about: str
 
 
 class Result(BaseModel):
@@ -83,6 +98,14 @@ class Result(BaseModel):
         default=None, pattern=r"^[^/\\]+$", description="file name of a grid of samples, beside the result"
     )
 
+    @model_validator(mode="after")
+    def _whole(self) -> Result:
+        if not all(isinstance(entry.get("step"), int) for entry in self.curves):
+            raise ValueError("an entry of curves has no step")
+        if self.outcome == "finished" and not self.scores:
+            raise ValueError("it finished and has no scores")
+        return self
+
     @property
     def name(self) -> str:
         """Its file's name without the ending: row and seed."""
@@ -97,6 +120,24 @@ def write_result(result: Result, folder: Path) -> Path:
         text = json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     return path
+
+
+def write_words(suite: str, words: Words, folder: Path) -> None:
+    """Write ``<suite>.suite.json`` beside a suite's results: tables may be made where its YAML is not."""
+    text = json.dumps({"title": words.title, "about": words.about}, indent=1, ensure_ascii=False)
+    with new_file(folder / f"{suite}{SUITE_ENDING}") as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_words(suite: str, folders: Iterable[Path]) -> Words | None:
+    """A suite's words from the first folder that has them."""
+    for file in (folder / f"{suite}{SUITE_ENDING}" for folder in folders):
+        if file.is_file():
+            try:
+                return Words.model_validate_json(file.read_bytes())
+            except ValidationError as error:
+                raise GanzooError(f"{file} holds no title and about of a suite; remove it") from error
+    return None
 
 
 def read_result(path: Path) -> Result:

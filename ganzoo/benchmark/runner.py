@@ -14,10 +14,12 @@ from typing import Any
 
 from ganzoo.benchmark.suite import Job
 from ganzoo.benchmark.work import has_result, job_folder, result_file
+from ganzoo.data.prepare import require_dataset
 from ganzoo.words import duration, plural
 
 Say = Callable[[str], None]
 POLL = 0.2
+MOST_CHARACTERS = 500
 BUSY = 75
 """Exit code of a job that another process is at: EX_TEMPFAIL."""
 STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)
@@ -36,19 +38,24 @@ class Running:
 
 @dataclass
 class Left:
-    """Jobs without a result in the end: all of them, and those of them that failed."""
+    """Jobs without a result in the end: all of them, those of them that failed, and those that others are at."""
 
     jobs: int
     failed: int
+    busy: int = 0
 
 
 def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, seconds: float | None, say: Say) -> Left:
     """Do the jobs that have no result yet, and return what is left.
 
     source: the suite, by name or file. at_once: how many processes. seconds: when they are up, no job is begun and
-    those that run are ended where they can be resumed. A job that fails is said, with its log, and the others go on.
+    those that run are ended where they can be resumed. A job that fails is said, with the end of its log, and the
+    others go on. Raises GanzooError before any is begun where data are missing.
     """
     waiting = [job for job in jobs if not has_result(job, out)]
+    for job in waiting:
+        for name, split in job.cell.data:
+            require_dataset(name, split)
     say(f"{plural(len(jobs), 'job')}, {len(jobs) - len(waiting)} done before, {len(waiting)} to do -> {out}")
     end = time.monotonic() + seconds if seconds is not None else None
     running: list[Running] = []
@@ -68,7 +75,8 @@ def run_jobs(jobs: Sequence[Job], source: str, out: Path, *, at_once: int, secon
     finally:
         _stop(running)
         signal.signal(signal.SIGTERM, before)
-    return Left(sum(not result_file(job, out).is_file() for job in jobs), sum(code not in UNFINISHED for code in codes))
+    left = sum(not result_file(job, out).is_file() for job in jobs)
+    return Left(left, sum(code not in UNFINISHED for code in codes), min(left, codes.count(BUSY)))
 
 
 def log_file(job: Job, out: Path) -> Path:
@@ -115,7 +123,15 @@ def _ended(each: Running, out: Path, say: Say) -> int | None:
         say(f"{each.job.name}: stopped after {took}; the same command goes on with it")
     else:
         say(f"{each.job.name}: failed with exit code {code}; see {log_file(each.job, out)}")
+        if last := _last_line(log_file(each.job, out)):
+            say(f"  {last}")
     return code
+
+
+def _last_line(log: Path) -> str:
+    """What a job said last, most likely why it failed."""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip()[:MOST_CHARACTERS] for line in reversed(lines) if line.strip()), "")
 
 
 def _leave(number: int, frame: Any) -> None:

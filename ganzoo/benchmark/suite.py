@@ -10,20 +10,33 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ganzoo.benchmark.results import Expected
 from ganzoo.config import Strict
 from ganzoo.errors import GanzooError, UnknownName
-from ganzoo.games.translation import from_images
+from ganzoo.games.base import Game
+from ganzoo.games.image import ImageGame
+from ganzoo.games.superres import SuperresGame
+from ganzoo.games.translation import ImageToImageGame, TranslationGame, from_images
+from ganzoo.machine import check_precision
 from ganzoo.metrics.evaluate import default_extractor
 from ganzoo.metrics.features import maker_of
 from ganzoo.metrics.judge import OF_MODELS
-from ganzoo.metrics.protocol import PROTOCOLS
+from ganzoo.metrics.protocol import PROTOCOLS, choose
 from ganzoo.registry import GAMES, METRICS
 from ganzoo.training.plan import Request, merge
 from ganzoo.variants import list_variants, read_variant, read_yaml
 from ganzoo.words import duration, plural
+
+TAKES: dict[str, tuple[type[Game], str]] = {
+    **dict.fromkeys(("ppl", "cas", "class-fid", "label-accuracy"), (ImageGame, "make images from noise")),
+    **dict.fromkeys(("psnr", "ssim", "perceptual"), (ImageToImageGame, "make images from images")),
+    **dict.fromkeys(("psnr-y", "ssim-y"), (SuperresGame, "enlarge")),
+    "segmentation": (TranslationGame, "translate between two sides"),
+}
+"""Metrics that take models of one kind, and what those do; the others take any."""
 
 
 class Budget(Strict):
@@ -117,6 +130,11 @@ class Cell(Strict):
     @property
     def row(self) -> str:
         return self.name or self.variant
+
+    @property
+    def data(self) -> list[tuple[str, str | None]]:
+        """The data it trains on and is scored on, with the splits that are named."""
+        return [(self.dataset, self.scoring.split), *((each.dataset, None) for each in self.scoring.sets or ())]
 
     @property
     def enlarges(self) -> bool:
@@ -289,3 +307,21 @@ def _check(suite: Suite, file: Path) -> None:
         if cell.variant not in list_variants():
             raise UnknownName(f"variant in {file}:", cell.variant, list_variants())
         merge(cell.request(0))
+        try:
+            _check_scoring(cell)
+        except GanzooError as error:
+            raise GanzooError(f"{file}: cell {cell.row!r}: {error}") from error
+
+
+def _check_scoring(cell: Cell) -> None:
+    """Refuse what would be refused after the training."""
+    scoring, game = cell.scoring, GAMES.get(cell.game)
+    if cell.precision:
+        check_precision(cell.precision, torch.device("cpu" if cell.device == "cpu" else "cuda"))
+    choose(scoring.protocol, extractor=scoring.extractor, count=scoring.n, split=scoring.split)
+    if scoring.protocol and from_images(cell.game):
+        raise GanzooError(f"protocols are of images that are made from nothing; {cell.variant} makes them from images")
+    for metric in scoring.metrics:
+        kinds, does = TAKES.get(metric, (Game, ""))
+        if not issubclass(game, kinds):
+            raise GanzooError(f"{metric} takes models that {does}, which {cell.variant} does not; leave it out")

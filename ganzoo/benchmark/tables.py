@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from statistics import fmean, stdev
 
-from ganzoo.benchmark.results import Result, Score
+from ganzoo.benchmark.results import Result, Score, Words, read_words
 from ganzoo.benchmark.suite import read_suite, suite_files
 from ganzoo.config import Strict
 from ganzoo.errors import GanzooError
+from ganzoo.metrics.judge import trained_elsewhere
 from ganzoo.variants import parse_yaml
 from ganzoo.words import duration
 
@@ -134,11 +135,14 @@ def _table(suite: str, dataset: str, results: Sequence[tuple[Path, Result]]) -> 
         grouped.setdefault(result.row, []).append((path, result))
     metrics = _metrics([each for row in grouped.values() for each in row])
     rows = [_row(name, each) for name, each in grouped.items()]
-    known = read_suite(suite) if suite in suite_files() else None
+    words = read_words(suite, dict.fromkeys(path.parent for path, _ in results))
+    if words is None and suite in suite_files():
+        known = read_suite(suite)
+        words = Words(title=known.title, about=known.about)
     return Table(
         suite,
-        known.title if known else suite,
-        known.about if known else "",
+        words.title if words else suite,
+        words.about if words else "",
         dataset,
         _caption([result for _, result in results]),
         metrics,
@@ -219,8 +223,7 @@ def _marks(results: Sequence[Result]) -> str:
 
 def _on_other_data(score: Score) -> bool:
     """Whether a model was trained on other data than it is compared with; originals of its own images are not meant."""
-    label = (score.fake.get("trained_on") or {}).get("label")
-    return label not in (None, score.real.get("dataset")) and "small" not in score.real
+    return trained_elsewhere(score.fake, score.real) and "small" not in score.real
 
 
 @cache

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any
 
 import ganzoo
 from ganzoo.benchmark.lock import locked
-from ganzoo.benchmark.results import ENDING, Result, Score, read_result, write_result
-from ganzoo.benchmark.suite import Cell, Job
+from ganzoo.benchmark.results import ENDING, Result, Score, Words, read_result, write_result, write_words
+from ganzoo.benchmark.suite import Cell, Job, Suite
 from ganzoo.best import BEST
 from ganzoo.checksum import checksum
 from ganzoo.errors import Diverged, GanzooError
@@ -68,6 +68,16 @@ def has_result(job: Job, out: Path) -> bool:
     asked["scoring"] = cell.scoring.options()
     _refuse_changed(file, asked, found)
     return True
+
+
+def retell(suite: Suite, jobs: Iterable[Job], out: Path) -> None:
+    """Bring what results say and nobody measured up to date: the suite's words, and where rows should land."""
+    write_words(suite.name, Words(title=suite.title, about=suite.about), out)
+    for job in jobs:
+        if job.seed is not None and has_result(job, out):
+            result = read_result(result_file(job, out))
+            if result.expected != job.cell.expected:
+                write_result(result.model_copy(update={"expected": job.cell.expected}), out)
 
 
 def work(job: Job, out: Path) -> Path | None:

@@ -72,8 +72,9 @@ def run(
     """
     from ganzoo.benchmark.cluster import submit_sbatch, submit_submitit, write_sbatch
     from ganzoo.benchmark.outdated import outdated
-    from ganzoo.benchmark.runner import job_command, run_jobs
+    from ganzoo.benchmark.runner import BUSY, job_command, run_jobs
     from ganzoo.benchmark.suite import jobs, read_suite
+    from ganzoo.benchmark.work import retell
 
     if budget is not None and executor != "local":
         raise click.UsageError("--budget is of --executor local; give a cluster its own, e.g. --time=24:00:00")
@@ -82,6 +83,8 @@ def run(
     chosen, folder = jobs(read, only), Path(out or f"runs/bench-{read.name}")
     for sentence in outdated(chosen, folder):
         click.echo(sentence, err=True)
+    if not dry_run:
+        retell(read, chosen, folder)
     if executor == "slurm":
         script = write_sbatch(chosen, suite, folder, at_once=at_once, options=options)
         click.echo(script or "all jobs have their results")
@@ -96,7 +99,11 @@ def run(
         left = run_jobs(chosen, suite, folder, at_once=at_once or 1, seconds=budget, say=click.echo)
         table = shlex.join(["ganzoo", "bench", "table", str(folder)])
         click.echo(f"{left.jobs} without a result yet" if left.jobs else f"table  {table}")
-        sys.exit(1 if left.failed or (left.jobs and budget is None) else 0)
+        if left.busy:
+            click.echo(f"other processes are at {left.busy} of them; run this again when they are done")
+        if left.failed or (left.jobs > left.busy and budget is None):
+            sys.exit(1)
+        sys.exit(BUSY if left.busy and budget is None else 0)
 
 
 @command.command()

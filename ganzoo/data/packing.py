@@ -36,6 +36,10 @@ SKIPPED_LISTED = 100
 CHUNK_BYTES = 16 << 20
 
 
+class SeveralSizes(GanzooError):
+    """Images that have no one size, where none was asked for."""
+
+
 @dataclass(frozen=True)
 class Request:
     """The geometry asked for; None leaves it to the data (to default_resolution, where sizes differ).
@@ -169,7 +173,7 @@ def _default_resolution(dataset: Dataset | None, size: tuple[int, int] | None) -
 def _geometry(path: Path, native: dict[str, Any], request: Request, panels: int) -> Geometry:
     size = request.resolution or native["default"] or request.default_resolution
     if not size:
-        raise GanzooError(
+        raise SeveralSizes(
             f"the images of {path} are not all of one square size; choose one with --resolution, "
             "e.g. --resolution 64 (--fit crop|pad|stretch says how they are made square)"
         )

@@ -78,6 +78,14 @@ def prepare(
     return _prepare(_identify(name_or_path, source), request, split, strict, progress)
 
 
+def require_dataset(name_or_path: str | Path, split: str | None = None) -> None:
+    """Raise GanzooError for data that :func:`open_dataset` would not find; nothing is downloaded or prepared."""
+    target = _identify(name_or_path, None)
+    _refuse_split(target, split)
+    if target.dataset and target.path is None and not target.packs:
+        _refuse_manual(target.dataset, Request())
+
+
 def _prepare(
     target: _Target,
     request: Request,
@@ -210,18 +218,26 @@ def _obtain(target: _Target, request: Request, progress: Progress | None) -> Pat
         path = Path(pack["source"]["path"])
         if path.exists() and signature(path) == pack["source"]["signature"]:
             return path
-    size = f" --resolution {request.resolution}" if request.resolution else ""
-    command = f"ganzoo data prepare {dataset.name} --from FILE_OR_FOLDER{size}"
     if packs and packs[-1]["label"] != dataset.name:
         raise GanzooError(
             f"{packs[-1]['label']} is not prepared as asked and its source {packs[-1]['source']['path']} is gone; "
-            f"run: {command}"
+            f"run: {_command(dataset, request)}"
         )
     if dataset.bundled:
         return Path(__file__).parent / dataset.bundled
-    if dataset.manual:
-        raise GanzooError(f"{dataset.title}: {dataset.manual}; then run: {command} ({dataset.accepts})")
+    _refuse_manual(dataset, request)
     folder = store.downloads_folder(dataset.name)
     for source in dataset.sources:
         download(source, folder, name=dataset.name, progress=progress)
     return folder
+
+
+def _refuse_manual(dataset: Dataset, request: Request) -> None:
+    if dataset.manual:
+        command = _command(dataset, request)
+        raise GanzooError(f"{dataset.title}: {dataset.manual}; then run: {command} ({dataset.accepts})")
+
+
+def _command(dataset: Dataset, request: Request) -> str:
+    size = f" --resolution {request.resolution}" if request.resolution else ""
+    return f"ganzoo data prepare {dataset.name} --from FILE_OR_FOLDER{size}"

@@ -30,9 +30,12 @@ def classification_accuracy(case: Case) -> list[Score]:
         raise GanzooError("cas teaches a classifier, which takes labels on both sides; leave it out")
     if not set(case.images.classes) <= set(case.reference.classes):
         raise GanzooError(f"what is scored has classes that {case.reference.label} does not have; leave cas out")
+    if "test" not in case.reference.info["source"]["splits"]:
+        raise GanzooError(f"cas asks about a test split, which {case.reference.label} does not have; leave it out")
     test = of_pack(like(case.reference, "test"))
+    train = case.reference if case.reference.split == "train" else like(case.reference, "train")
     generated = _held(case.images, case.reference.classes)
-    real = _held(of_pack(case.reference, min(case.images.count, case.reference.count)), case.reference.classes)
+    real = _held(of_pack(train, min(case.images.count, train.count)), case.reference.classes)
     both = torch.cat([generated[0], real[0]]), torch.cat([generated[1], real[1]])
     taught = {"generated": generated, "real": real, "both": both}
     asked = _held(test, case.reference.classes)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ganzoo.data.packed import PackedDataset
+from ganzoo.data.packing import SeveralSizes
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
 from ganzoo.games.superres import SuperresGame
@@ -59,6 +60,9 @@ def evaluate(
     translator = opened if opened and opened.game.directions else None
     if translator:
         _refuse(translator, "translates", protocol=protocol, labels=labels)
+    if labels and not (opened and opened.classes):
+        name = opened.config.name if opened else model
+        raise GanzooError(f"{name} draws no labels, as conditional models do; leave --labels out")
     wanted = choose(protocol, count=n).count if protocol else n
     folder = of_folder(str(model), wanted) if opened is None else None
     if protocol is None:
@@ -145,17 +149,24 @@ def default_extractor(dataset: str | Path) -> str:
 def _reference(dataset: str | Path, split: str, model: Model | None, folder: Images | None) -> PackedDataset:
     """The real images, at the size of what is scored; in gray for a model that makes gray images.
 
-    A folder of gray images is compared with the data as they are, in colour if they are.
+    A folder of gray images is compared with the data as they are, in colour if they are; one of images of several
+    sizes with the data at their own size.
     """
-    fit, channels = "crop", None
     if model:
-        size, channels, kinds = (model.config.resolution,) * 2, model.config.image_channels, model.game.kinds
-        fit = (model.facts.get("run") or {}).get("fit") or model.game.fit
-    else:
-        assert folder is not None
-        size, kinds = folder.facts["resolution"] or (0, 0), KINDS
-    resolution = size[0] if size[0] == size[1] else None
-    return open_dataset(dataset, resolution=resolution or None, channels=channels, fit=fit, split=split, kinds=kinds)
+        config, game = model.config, model.game
+        fit = (model.facts.get("run") or {}).get("fit") or game.fit
+        return open_dataset(
+            dataset, resolution=config.resolution, width=config.width, channels=config.image_channels, fit=fit,
+            split=split, kinds=game.kinds,
+        )  # fmt: skip
+    assert folder is not None
+    height, width = folder.facts["resolution"] or (None, None)
+    try:
+        return open_dataset(dataset, resolution=height, width=width, split=split, kinds=KINDS)
+    except SeveralSizes as error:
+        raise GanzooError(
+            f"{folder.facts['folder']} and {dataset} both hold images of several sizes; resize either to one size"
+        ) from error
 
 
 def made_by(model: Model | None, reference: PackedDataset, judge: Judge, n: int | None, *, seed: int = 0) -> Images:

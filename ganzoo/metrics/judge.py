@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -192,7 +192,7 @@ def _through(eyes: Record) -> str:
 def _made(model: Model) -> Record:
     """What a record says of a model."""
     data = model.facts.get("data") or {}
-    trained = {key: data[key] for key in ("label", "split", "fingerprint", "count") if key in data}
+    trained = {key: data[key] for key in ("label", "split", "resolution", "fingerprint", "count") if key in data}
     return {"steps": model.facts.get("steps"), "trained_on": trained}
 
 
@@ -206,10 +206,23 @@ def _notes(score: Score, images: Images, made: Record, real: Record, trained: bo
         notes.append(f"{images.count:,} images: few, which raises FID; compare only with scores of as many, or use kid")
     if trained:
         notes.append("the model trained on this extractor's features: not to be ranked by it")
-    label = made.get("trained_on", {}).get("label")
-    if label and label != real["dataset"]:
-        notes.append(f"trained on {label}, compared with {real['dataset']}")
+    if trained_elsewhere(made, real):
+        label = made["trained_on"]["label"]
+        others = f"other images that are called {label}" if label == real["dataset"] else real["dataset"]
+        notes.append(f"trained on {label}, compared with {others}")
     return notes
+
+
+def trained_elsewhere(fake: Mapping[str, Any], real: Mapping[str, Any]) -> bool:
+    """Whether a record's images are of a model that was trained on other data than it is compared with.
+
+    Another split, or the same at another size, are no other data; a changed folder is, though it is called the same.
+    """
+    trained = fake.get("trained_on") or {}
+    if trained.get("label") in (None, real.get("dataset")):
+        same = all(key in trained and trained[key] == real.get(key) for key in ("split", "resolution"))
+        return same and trained["fingerprint"] != real.get("fingerprint")
+    return True
 
 
 def _versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from ganzoo import random
 from ganzoo.data.decode import Unreadable, decode, to_eight_bits
 from ganzoo.data.files import is_archive_name, open_files
 from ganzoo.data.images import survey
-from ganzoo.data.layout import find_layout
+from ganzoo.data.layout import find_layout, image_paths
 from ganzoo.data.loader import to_float
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
@@ -154,8 +154,10 @@ def like(pack: PackedDataset, split: str) -> PackedDataset:
     """Another split of a prepared data set at the same size."""
     info = pack.info
     name = info["label"] if info["registered"] else info["source"]["path"]
-    size, fit = pack.resolution[0], info["fit"]
-    return open_dataset(name, resolution=size, channels=pack.channels, fit=fit, split=split, kinds=(pack.kind,))
+    height, width = pack.resolution
+    return open_dataset(
+        name, resolution=height, width=width, channels=pack.channels, fit=info["fit"], split=split, kinds=(pack.kind,)
+    )
 
 
 def of_folder(path: str | Path, count: int | None = None) -> Images:
@@ -168,13 +170,16 @@ def of_folder(path: str | Path, count: int | None = None) -> Images:
     layout = find_layout(files)
     items = [item for part in layout.splits.values() for item in part]
     if count is not None and count > len(items):
-        raise GanzooError(f"{path} holds {len(items):,} images, not {count:,}; make more or give a smaller -n")
+        raise GanzooError(
+            f"{path} holds {len(items):,} images, not {count:,}; make more, or score fewer by -n and without a protocol"
+        )
     if layout.classes or len(items) > min(count or MOST_IN_ORDER, MOST_IN_ORDER):
         order = torch.randperm(len(items), generator=random.generator(0, "images of a folder"))
         items = [items[number] for number in order]
     items = items[:count]
     seen = survey(files, [name for name, _ in items])
-    notes = tuple(_odd(path, len(files.sizes) - len(layout.names), seen.lossy, seen.lossy_format))
+    others = len(files.sizes) - len(image_paths(files))
+    notes = (*layout.notes, *_odd(path, others, seen.lossy, seen.lossy_format))
 
     def batches(size: int) -> Iterator[Tensor]:
         waiting: list[np.ndarray] = []

@@ -50,6 +50,8 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
         ({"scores": {"fid": {"value": 1}}}, "scores.fid"),
         ({"cpu_seconds": float("nan")}, "cpu_seconds"),
         ({"grid": "../grid.png"}, "grid"),
+        ({"curves": [{"diversity": 0.5}]}, "an entry of curves has no step"),
+        ({"scores": {}}, "it finished and has no scores"),
     ],
 )
 def test_other_files_are_refused_with_the_key_that_is_wrong(change, said, tmp_path):

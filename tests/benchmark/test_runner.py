@@ -19,11 +19,11 @@ from ganzoo.benchmark import runner
 from ganzoo.benchmark.formats import markdown
 from ganzoo.benchmark.lock import locked
 from ganzoo.benchmark.outdated import outdated
-from ganzoo.benchmark.results import Score, read_result, write_result
+from ganzoo.benchmark.results import Score, read_result, read_results, write_result
 from ganzoo.benchmark.runner import BUSY, Left, log_file, run_jobs
 from ganzoo.benchmark.suite import find_job, jobs, read_suite
 from ganzoo.benchmark.tables import tables
-from ganzoo.benchmark.work import better, has_result, result_file, work
+from ganzoo.benchmark.work import better, has_result, result_file, retell, work
 from ganzoo.errors import GanzooError
 
 
@@ -108,15 +108,46 @@ def test_calibrations_are_as_some_row_of_their_data_wants_them(tmp_path):
 
 
 def test_a_job_that_fails_leaves_the_others_alone(play, tmp_path):
-    left, said = play(f"if name == 'gan-seed-0': sys.exit(7)\n{DONE}")
+    left, said = play(f"if name == 'gan-seed-0': print('working\\nError: because\\n'); sys.exit(7)\n{DONE}")
     assert left == Left(1, 1)
     (line,) = [line for line in said if "failed" in line]
     assert "gan-seed-0: failed with exit code 7" in line and "log.txt" in line
+    assert said[said.index(line) + 1] == "  Error: because"
 
 
 def test_a_job_of_another_process_is_left_to_it(play):
     left, said = play(f"if name == 'gan-seed-0': sys.exit({BUSY})\n{DONE}")
-    assert left == Left(1, 0) and "gan-seed-0: another process is at it" in said
+    assert left == Left(1, 0, busy=1) and "gan-seed-0: another process is at it" in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ({"dataset": "mnist-10q"}, "unknown dataset 'mnist-10q'; did you mean mnist-10k"),
+        ({"dataset": "./nowhere"}, "no file or folder .*nowhere"),
+        ({"dataset": "ffhq"}, "data prepare ffhq --from"),
+        ({"scoring": {"split": "val"}}, "no split 'val'"),
+        ({"variant": "srgan", "scoring": {"metrics": ["psnr-y"], "sets": [{"dataset": "a.zip"}]}}, "no file .*a.zip"),
+    ],
+)
+def test_missing_data_are_told_before_anything_is_begun(cell, said, tmp_path):
+    suite = read_suite(suite_file(tmp_path, cells=["dcgan", {"variant": "gan"} | cell]))
+    with pytest.raises(GanzooError, match=said):
+        run_jobs(jobs(suite), "own", tmp_path / "out", at_once=1, seconds=None, say=print)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_nobody_measured_is_brought_up_to_date(suite, tmp_path):
+    """A suite's words and the bands of its rows."""
+    write_result(of_own("gan"), tmp_path)
+    band = {"low": 1, "high": 2, "source": "somebody"}
+    cells = [{"variant": "gan", "expected": band}]
+    changed = read_suite(suite_file(tmp_path, cells=cells, title="New title", about="New words."))
+    retell(changed, jobs(changed), tmp_path)
+    found = read_result(tmp_path / "gan-seed-0.result.json")
+    assert found.expected and found.expected.model_dump() == band
+    (table,) = tables(read_results([tmp_path]))
+    assert (table.title, table.about) == ("New title", "New words.")
 
 
 def test_several_run_at_once(play):

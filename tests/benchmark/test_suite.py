@@ -9,6 +9,11 @@ from ganzoo.benchmark.suite import find_job, jobs, read_suite, suite_files
 from ganzoo.errors import GanzooError
 
 
+def scored(variant="gan", **scoring):
+    """Changes to a suite: one row with a way to score."""
+    return {"cells": [{"variant": variant, "scoring": scoring}]}
+
+
 @pytest.mark.parametrize("name", suite_files())
 def test_suites_that_come_with_ganzoo_are_sound(name):
     suite = read_suite(name)
@@ -68,6 +73,16 @@ def test_budgets_become_requests(tmp_path):
         ({"cells": [{"variant": "gan", "seeds": [0, 0]}]}, "two jobs would be gan-seed-0"),
         ({"cells": [{"variant": "gan", "name": "real-halves-mnist-10k"}]}, "two jobs would be real-halves-mnist-10k"),
         ({"colour": "red"}, "unknown key 'colour'"),
+        (scored(metrics=["psnr"]), "cell 'gan': psnr takes models that make images from images, which gan does not"),
+        (scored(metrics=["segmentation"]), "segmentation takes models that translate between two sides"),
+        (scored(variant="pix2pix", metrics=["psnr-y"]), "psnr-y takes models that enlarge, which pix2pix does not"),
+        (scored(variant="srgan", metrics=["ppl"]), "ppl takes models that make images from noise"),
+        (scored(variant="pix2pix", protocol="gz-lite-10k"), "pix2pix makes them from images"),
+        (scored(protocol="gz-lite-10k", n=5000), "says count 10000, not 5000"),
+        (scored(n=1), "at least 2 images, not 1"),
+        ({"cells": [{"variant": "gan", "precision": "fp8"}]}, "unknown precision 'fp8'"),
+        ({"cells": [{"variant": "gan", "precision": "fp16", "device": "cpu"}]}, "precision fp16 needs CUDA"),
+        ({"cells": [{"variant": "gan", "expected": {"low": 3, "high": 2, "source": "x"}}]}, "low 3 is above high 2"),
     ],
 )
 def test_mistakes_are_one_sentence(changes, said, tmp_path):

@@ -14,6 +14,7 @@ from made import data_row, result, score, stored
 
 from ganzoo.benchmark.formats import as_csv, latex, markdown, measured
 from ganzoo.benchmark.leaderboard import html
+from ganzoo.benchmark.results import Words, write_words
 from ganzoo.benchmark.tables import Value, mean, reported, tables
 from ganzoo.errors import GanzooError
 
@@ -120,6 +121,18 @@ def test_a_table_of_nothing_but_divergence_is_a_table():
 
 def test_lossy_copies_are_told():
     assert "cifar10-jpeg is a lossy copy" in markdown(made(result(dataset="cifar10-jpeg")))
+
+
+def test_a_suites_own_words_stand_in_its_tables(tmp_path):
+    """Also where it is called like one that comes with ganzoo."""
+    (bundled,) = tables([(tmp_path / "gan-seed-0.result.json", result("gan", suite="mnist"))])
+    write_words("mnist", Words(title="Mine", about="Of my own."), tmp_path)
+    (own,) = tables([(tmp_path / "gan-seed-0.result.json", result("gan", suite="mnist"))])
+    assert (own.title, own.about) == ("Mine", "Of my own.") != (bundled.title, bundled.about)
+    assert "Of my own." in markdown([own])
+    (tmp_path / "mnist.suite.json").write_text("{")
+    with pytest.raises(GanzooError, match=r"mnist\.suite\.json holds no title and about"):
+        tables([(tmp_path / "gan-seed-0.result.json", result("gan", suite="mnist"))])
 
 
 def test_mixed_protocols_are_refused():

@@ -14,7 +14,7 @@ from ganzoo.config import resolve
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.metrics import evaluate as evaluating
-from ganzoo.metrics.judge import Judge
+from ganzoo.metrics.judge import Judge, trained_elsewhere
 from ganzoo.metrics.protocol import PROTOCOLS, choose
 from ganzoo.metrics.samples import of_folder, of_pack
 from ganzoo.metrics.seen import trained_on_features
@@ -177,6 +177,39 @@ def test_who_trained_on_features_may_not_be_ranked_by_them():
 def test_a_protocol_says_how_many_images_a_folder_must_hold(few_digits):
     with pytest.raises(GanzooError, match="holds 60 images, not 10,000"):
         ganzoo.evaluate(few_digits / "test", few_digits, protocol="gz-mnist-10k", device="cpu")
+
+
+def test_folders_are_compared_at_their_own_size(pngs, noise):
+    wide, other = (pngs(noise(6, seed=seed)[:, :, :16], name) for seed, name in enumerate(("wide", "other")))
+    record = ganzoo.evaluate(wide, other, ["kid"], **FAST)[0]
+    assert record["real"]["resolution"] == record["fake"]["resolution"] == [16, 32]
+    for folder in (wide, other):
+        shutil.copy(pngs(noise(1, size=24), f"more-{folder.name}") / "00000.png", folder / "larger.png")
+    with pytest.raises(GanzooError, match=r"wide and .*other both hold images of several sizes; resize either"):
+        ganzoo.evaluate(wide, other, **FAST)
+    square = pngs(noise(6), "square")
+    assert ganzoo.evaluate(wide, square, ["kid"], **FAST)[0]["real"]["resolution"] == [32, 32]
+
+
+def test_other_images_of_the_same_name_are_other_data(tiny_model, few_digits, tmp_path):
+    def notes(**changes):
+        data = {"label": "digits", "split": "train", "resolution": [16, 16], "fingerprint": "another"} | changes
+        model = ganzoo.Model(tiny_model.config, tiny_model.game, facts={"data": data})
+        record = ganzoo.evaluate(model, few_digits, n=4, **FAST)[0]
+        assert trained_elsewhere(record["fake"], record["real"]) == any("trained on" in n for n in record["notes"])
+        return [note for note in record["notes"] if "trained on" in note]
+
+    assert notes() == ["trained on digits, compared with other images that are called digits"]
+    assert notes(label="faces") == ["trained on faces, compared with digits"]
+    reference = open_dataset(few_digits, resolution=16, channels=1)
+    for same in ({"fingerprint": reference.fingerprint}, {"split": "test"}, {"resolution": [32, 32]}):
+        assert notes(**same) == []
+
+
+def test_labels_are_of_conditional_models(tiny_model, few_digits):
+    for what in (tiny_model, few_digits / "test"):
+        with pytest.raises(GanzooError, match="draws no labels, as conditional models do; leave --labels out"):
+            ganzoo.evaluate(what, few_digits, labels="balanced", **FAST)
 
 
 def test_unknown_models_are_named():

@@ -49,6 +49,14 @@ def test_translations_that_are_not_numbers_are_refused(translator, tmp_path):
         ganzoo.evaluate(translator, two_sided(tmp_path / "pairs", "pairs"), ["psnr"], device="cpu")
 
 
+def test_images_that_are_not_square_are_compared_as_they_are(tmp_path):
+    config = configure("pix2pix", direction="AtoB", width=64)
+    model = Model(config, create_game(config, networks=["generator"]))
+    pairs = two_sided(tmp_path / "pairs", "pairs", size=64)
+    record = ganzoo.evaluate(model, pairs, ["psnr", "kid"], real_floor=True, **FAST)[0]
+    assert record["real"]["resolution"] == [32, 64]
+
+
 def test_unpaired_translations_have_no_targets(tmp_path):
     config = configure("cyclegan", direction="BtoA")
     model = Model(config, create_game(config))
@@ -91,6 +99,21 @@ def test_generated_images_are_worth_what_they_teach(few_digits, tiny_model, monk
     assert record["value"] == record["parts"]["generated"]
     with pytest.raises(GanzooError, match="labels on both sides"):
         ganzoo.evaluate(tiny_model, few_digits, ["cas"], n=10, **FAST)
+    with pytest.raises(GanzooError, match="cas asks about a test split, which train does not have"):
+        ganzoo.evaluate(few_digits / "test", few_digits / "train", ["cas"], **FAST)
+
+
+def test_no_classifier_is_asked_about_what_taught_it(few_digits, monkeypatch):
+    """Also where generated images are compared with the test split."""
+    taught: dict[str, list[int]] = {}
+
+    def accuracy_of(images, asked, **options):
+        taught[str(len(taught))] = [len(images[0]), len(asked[0])]
+        return 0.5
+
+    monkeypatch.setattr(accuracy, "taught_accuracy", accuracy_of)
+    ganzoo.evaluate(few_digits / "train", few_digits, ["cas"], split="test", **FAST)
+    assert list(taught.values()) == [[240, 60], [240, 60], [480, 60]]  # generated, real, both
 
 
 def test_a_perceptual_distance_is_small_for_the_same(translator, tmp_path):

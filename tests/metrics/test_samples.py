@@ -81,6 +81,14 @@ def test_jpegs_and_strangers_are_noted(pngs, noise):
     assert "1 files" in notes and "not images" in notes
 
 
+def test_images_beside_the_folders_of_a_split_are_noted(pngs, noise):
+    folder = pngs(noise(3))
+    pngs(noise(2), "samples/val")
+    images = of_folder(folder)
+    assert images.count == 2 and not any("not images" in note for note in images.notes)
+    assert "3 images outside the train, val and test folders left out" in images.notes[0]
+
+
 def test_what_a_folder_lacks_is_said(pngs, noise, tmp_path):
     folder = pngs(noise(3))
     with pytest.raises(GanzooError, match="holds 3 images, not 5"):
