@@ -9,7 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,14 @@ from ganzoo.zoo import Model, load, save
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def not_the_users_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What lives longer than a test does not touch the user's home either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANZOO_HOME", str(tmp_path_factory.mktemp("shared-home")))
+        yield
 
 
 @pytest.fixture(autouse=True)
