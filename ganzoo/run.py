@@ -224,7 +224,7 @@ class Session:
             deadline = [Hook(1, lambda trainer: stop_if(self._spent() > seconds, trainer), at_end=False)]
             self._fix_length(seconds, stop_at or UNBOUNDED)
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
-        with self.recorder.live():
+        with self.recorder.live(until):
             trainer.run(until, [*self._hooks(), *deadline, *hooks])
         if trainer.interrupted == OUT_OF_TIME:
             self.recorder.say(

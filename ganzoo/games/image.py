@@ -18,6 +18,7 @@ from ganzoo.losses.objective import Terms
 from ganzoo.registry import GAMES
 
 AT_ONCE = 64  # images of a walk or a table
+COLUMNS, MOST_COLUMNS = 8, 16  # of a preview
 
 
 @GAMES.register("image")
@@ -42,6 +43,8 @@ class ImageGame(Game):
         self.latent, self.num_classes, self.class_weight = config.latent, config.num_classes, class_weight
         if config.conditional:
             self.conditional, self.fields = True, ("images", "labels")
+            if 0 < config.num_classes <= MOST_COLUMNS:
+                self.columns = config.num_classes * -(-COLUMNS // config.num_classes)
         self.turns = (
             Turn("discriminator", ("discriminator",), repeat=config.schedule.discriminator_steps),
             Turn("generator", ("generator",)),
@@ -95,8 +98,9 @@ class ImageGame(Game):
             return self._generate(z, drawn if labels is None else labels, truncation, shift)
 
     def preview(self, n: int = 64) -> Tensor:
-        """Samples of seed 0, a class to a column."""
-        return self.sample(n, seed=0, labels=torch.arange(n) % 8 % max(self.num_classes, 1))
+        """Samples of seed 0, ``n`` or as many as fill rows; a class to a column where there are columns enough."""
+        whole = n - n % (self.columns or 1) or n
+        return self.sample(whole, seed=0, labels=torch.arange(whole) % max(self.num_classes, 1))
 
     def interpolate(
         self,

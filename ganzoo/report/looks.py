@@ -14,7 +14,7 @@ from ganzoo.report.template import render
 if TYPE_CHECKING:
     from ganzoo.model import Model
 
-SAMPLES, COLUMNS, SIDE = 16, 8, 64
+ROWS, COLUMNS, SIDE = 2, 8, 64
 
 
 def in_terminal(model: Model) -> Any:
@@ -35,16 +35,17 @@ def in_notebook(model: Model) -> str:
 
 def _samples(model: Model) -> str:
     """A PNG as a data URI: samples, or where a model makes images from images the picture that came with it."""
-    preview = model.game.preview(SAMPLES)
+    columns = model.game.columns or COLUMNS
+    preview = model.game.preview(ROWS * columns)
     if preview is not None:
-        return data_uri(_grid(preview.float().cpu(), SIDE // model.config.resolution))
+        return data_uri(_grid(preview.float().cpu(), columns, SIDE // model.config.resolution))
     return data_uri(model.picture.read_bytes()) if model.picture else ""
 
 
-def _grid(images: Tensor, scale: int) -> bytes:
+def _grid(images: Tensor, columns: int, scale: int) -> bytes:
     from PIL import Image
     from torchvision.utils import make_grid
 
-    (grid,) = to_images(make_grid(images, nrow=COLUMNS, padding=1, pad_value=1)[None])
+    (grid,) = to_images(make_grid(images, nrow=columns, padding=1, pad_value=1)[None])
     larger = grid.resize((grid.width * max(scale, 1), grid.height * max(scale, 1)), Image.Resampling.NEAREST)
     return png(larger)

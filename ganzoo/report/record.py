@@ -33,8 +33,10 @@ class Record:
 
     @property
     def step(self) -> int:
-        """The last step that was logged, or whose end is otherwise known."""
-        return self.history[-1]["step"] if self.history else self.diverged or 0
+        """The last step whose end is known: it was logged, or sampled from, as where a signal or the clock ended it."""
+        logged = self.history[-1]["step"] if self.history else 0
+        sampled = self.samples[-1][0] if self.samples else 0
+        return max(logged, sampled, 0 if logged else self.diverged or 0)
 
     @property
     def steps(self) -> int | None:

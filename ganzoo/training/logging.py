@@ -57,7 +57,7 @@ class Recorder:
             return
         self._told_eta = True
         eta = self._eta()
-        self.say(f"{duration(eta)} to go for {trainer.config.schedule.steps} steps")
+        self.say(f"{duration(eta)} to go for {trainer.until} steps")
         if eta > SLOW_CPU_SECONDS and trainer.device.type == "cpu" and self.advice:
             self.say(self.advice)
 
@@ -67,12 +67,12 @@ class Recorder:
             print(text, flush=True)
 
     @contextmanager
-    def live(self) -> Iterator[None]:
-        """A progress bar on a terminal, plain lines elsewhere."""
+    def live(self, until: int) -> Iterator[None]:
+        """A progress bar to step ``until`` on a terminal, plain lines elsewhere."""
         if self.quiet or not sys.stdout.isatty():
             yield
             return
-        with _bar(self.trainer.config.schedule.steps) as self._bar:
+        with _bar(until) as self._bar:
             yield
         self._bar = None
 
@@ -93,10 +93,8 @@ class Recorder:
         } | rates
 
     def _eta(self) -> float:
-        done = self.trainer.step - self._first_step
-        return (
-            (time.monotonic() - self._began) / max(done, 1) * (self.trainer.config.schedule.steps - self.trainer.step)
-        )
+        done, left = self.trainer.step - self._first_step, self.trainer.until - self.trainer.step
+        return (time.monotonic() - self._began) / max(done, 1) * left
 
     def _append(self, entry: dict[str, Any]) -> None:
         with (self.run / METRICS).open("a", encoding="utf-8") as file:
@@ -107,8 +105,7 @@ class Recorder:
         if self._bar:
             self._bar(entry["step"], text)
         else:
-            total = self.trainer.config.schedule.steps
-            self.say(f"step {entry['step']}/{total}  {text}  {duration(self._eta())} left")
+            self.say(f"step {entry['step']}/{self.trainer.until}  {text}  {duration(self._eta())} left")
 
     def safely(self, what: str, action: Callable[[], object]) -> None:
         """A log that fails is said once and must not end a training."""

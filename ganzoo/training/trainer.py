@@ -37,7 +37,8 @@ class Trainer:
     """Plays a game: in each step every player's turn updates that player's networks.
 
     ``averaged`` is the game whose networks carry the moving average; samples come from it. All that a run
-    is lies in ``step`` and :meth:`state`: random draws and batches follow from the seed and the step.
+    is lies in ``step`` and :meth:`state`: random draws and batches follow from the seed and the step. until: where
+    this session ends.
     """
 
     def __init__(self, game: Game, averaged: Game, config: Config, loader: Loader, settings: Settings):
@@ -48,7 +49,7 @@ class Trainer:
         self.averaged = averaged.to(self.device).to(memory_format=layout)
         self.follow(config)
         self.ema = EMA(self.game, self.averaged, config.schedule.ema, ramp=config.schedule.ema_ramp)
-        self.step, self.interrupted, self._last = 0, 0, 0
+        self.step, self.interrupted, self.until = 0, 0, 0
         self.players = {turn.player: self._parameters(turn) for turn in game.turns}
         self.optimizers = {
             player: build_optimizer(config.optimizers[player], parameters)
@@ -69,7 +70,7 @@ class Trainer:
 
     def run(self, until: int, hooks: list[Hook]) -> None:
         """Play steps up to number ``until``; stops early when ``interrupted`` is set to a signal's number."""
-        self._last = until
+        self.until = until
         while self.step < until and not distributed.highest(self.interrupted, self.device):
             for turn in self.game.turns_at(self.step):
                 for repeat in range(turn.repeat):
@@ -162,7 +163,7 @@ class Trainer:
             self.log |= {f"{turn.player}/{name}": value.detach() for name, value in terms.items()}
 
     def _logs(self) -> bool:
-        return (self.step + 1) % self.config.schedule.log_every == 0 or self.step + 1 == self._last
+        return (self.step + 1) % self.config.schedule.log_every == 0 or self.step + 1 == self.until
 
     def _parameters(self, turn: Turn) -> list[torch.nn.Parameter]:
         return [p for name in turn.networks for p in self.game.get_submodule(name).parameters() if p.requires_grad]

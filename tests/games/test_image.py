@@ -82,6 +82,17 @@ def test_labels_change_the_judgement(variant):
     assert torch.equal(*judged) == (variant == "acgan")
 
 
+@pytest.mark.parametrize(("classes", "columns", "count"), [(10, 10, 60), (3, 9, 63), (16, 16, 64), (17, None, 64)])
+def test_previews_show_every_class(classes, columns, count, monkeypatch):
+    game = create_game(configure("cgan", classes=classes)).eval()
+    asked = []
+    monkeypatch.setattr(game, "sample", lambda n, *, seed, labels: asked.append((n, labels)))
+    game.preview()
+    assert (game.columns, asked[0][0]) == (columns, count) and set(asked[0][1].tolist()) == set(range(classes))
+    rows = asked[0][1].unflatten(0, (-1, columns or 1))
+    assert columns is None or bool((rows == rows[0]).all()), "a class to a column"
+
+
 def test_the_classifier_learns_from_both_players_turns():
     trainer = trainer_for(configure("acgan", **{"networks.discriminator.dropout": 0.0}))
     logits = []

@@ -19,8 +19,10 @@ from tiny import VARIANTS, configure, gradients, made, same, tiny, trainer_for, 
 
 import ganzoo
 from ganzoo.errors import GanzooError
+from ganzoo.report.record import read_run
 from ganzoo.tensors import read_tensors, save_tensors
 from ganzoo.training.checkpoint import CHECKPOINT
+from ganzoo.training.interrupt import OUT_OF_TIME
 from ganzoo.training.trainer import Hook
 
 
@@ -278,6 +280,19 @@ def test_metrics_after_the_checkpoint_are_dropped(torn, train):
     train(resume=run)
     assert [entry["step"] for entry in metrics(run)] == [1, 2, 3, 4]
     assert not any("lost" in entry for entry in metrics(run))
+
+
+def test_a_run_that_is_ended_early_tells_where_it_stands(train, cli):
+    """Also between two entries of its log, whose rhythm an early end does not change."""
+
+    def stop(trainer):
+        trainer.interrupted = OUT_OF_TIME if trainer.step == 3 else 0
+
+    run = train("gan", steps=6, overrides={"schedule.log_every": 2}, hooks=[Hook(1, stop)])
+    assert read_run(run).step == 3
+    assert "3 of 6 steps" in cli("diagnose", run).out
+    train(resume=run)
+    assert [entry["step"] for entry in metrics(run)] == [2, 4, 6] and read_run(run).step == 6
 
 
 def test_a_torn_log_does_not_hide_what_came_before(train):

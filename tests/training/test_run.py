@@ -51,6 +51,11 @@ def test_a_run_leaves_what_is_promised(cli, tmp_path):
     assert yaml.safe_load((run / "config.yaml").read_text())["config"]["schedule"]["steps"] == 3
 
 
+def test_steps_are_counted_to_where_the_session_ends(cli, tmp_path):
+    said = cli(*words("gan", schedule__log_every=1), "--steps", 100, "--stop-at", 2, "--out", tmp_path / "run").out
+    assert "step 2/2 " in said and "0 seconds left" in said
+
+
 def test_a_quiet_run_says_nothing(cli, tmp_path):
     result = cli(*words("gan"), "--steps", 1, "--out", tmp_path / "run", "--quiet")
     assert (result.code, result.out, result.err) == (0, "", "")
