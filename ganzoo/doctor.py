@@ -147,7 +147,7 @@ def _namesake() -> Iterator[str]:
 def _no_onnx() -> Iterator[str]:
     missing = [name for name in ("onnx", "onnxscript") if not _version(name)]
     if missing:
-        yield f"`ganzoo export --onnx` needs {', '.join(missing)}; pip install {' '.join(missing)}"
+        yield f"`ganzoo export --onnx` needs {' and '.join(missing)}; pip install 'torch-ganzoo[onnx]'"
 
 
 def _unusable(home: Path) -> Iterator[str]:

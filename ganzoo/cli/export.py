@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
+
+from ganzoo.cli._output import print_note
 
 
 @click.command()
@@ -46,3 +50,5 @@ def command(
         data_about=data_about,
     )
     click.echo(written)
+    if onnx and not find_spec("onnxruntime"):
+        print_note("without onnxruntime, the images of model.onnx were not compared with torch's")

@@ -50,5 +50,5 @@ def command(
         errors = project_files(loaded, images, place, fit=fit, progress=progress, **search)
     for name, error in errors.items():
         click.echo(f"{place.rstrip('/')}/{name}  off by {127.5 * error:.1f} of 255 levels")
-    seen = "alone; pip install 'torch-ganzoo[offline]' adds features" if features == "none" else f"and {features}"
-    click.echo(f"compared by pixels {seen}")
+    cure = "; pip install 'torch-ganzoo[offline]' adds features" if default_features() == "none" else ""
+    click.echo(f"compared by pixels alone{cure}" if features == "none" else f"compared by pixels and {features}")

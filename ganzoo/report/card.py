@@ -223,7 +223,11 @@ def _scores(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         key = (str(record.get("title") or record.get("metric", "")), data, str(record.get("protocol", "")))
         rows.setdefault(key, {})[scored] = record
     subjects = list(dict.fromkeys(subject for row in rows.values() for subject in row))
-    notes = dict.fromkeys(note for record in records for note in record.get("notes") or ())
+    notes = dict.fromkeys(
+        note if record.get("subject") in ("model", None) else f"{record['subject']}: {note}"
+        for record in records
+        for note in record.get("notes") or ()
+    )
     return {
         "header": ["score", *subjects, "images", "compared with", "protocol"],
         "scores": [

@@ -63,6 +63,12 @@ def test_mixed_tf32_settings_are_trouble():
     assert "allow_tf32" in out
 
 
+def test_what_an_extra_would_add_is_noted_with_its_name(cli, monkeypatch):
+    monkeypatch.setattr("ganzoo.doctor._version", lambda name: None if name.startswith("onnx") else "9.9.9")
+    said = cli("doctor")
+    assert "needs onnx and onnxscript; pip install 'torch-ganzoo[onnx]'" in said.out + said.err
+
+
 def test_more_threads_than_processors_are_noted(cli, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4096)
     assert "set OMP_NUM_THREADS=" in cli("doctor").out

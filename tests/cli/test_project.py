@@ -84,7 +84,8 @@ def test_latents_do_not_leave_their_distribution(distribution):
     assert torch.allclose(bounded, torch.full((1, 16), expected))
 
 
-def test_command_writes_a_sheet_and_a_latent_that_is_sampled_again(cli, tiny_model_dir, photo, tmp_path):
+def test_command_writes_a_sheet_and_a_latent_that_is_sampled_again(cli, tiny_model_dir, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.projecting.find_spec", lambda name: None)
     arguments = ["--steps", 60, "--features", "none", "--out", tmp_path / "out"]
     result = cli("project", tiny_model_dir, photo, *arguments)
     assert result.code == 0 and result.out.startswith(f"{tmp_path}/out/photo.png  off by ")

@@ -71,7 +71,7 @@ def test_what_real_images_score_is_shown_beside_the_model():
         "real": {"dataset": "x", "split": "train"},
         "notes": ["trained on it"],
     }
-    real = made | {"subject": "real test images", "value": 0.5, "deviation": None}
+    real = made | {"subject": "real test images", "value": 0.5, "deviation": None, "notes": ["few images"]}
     other = made | {"title": "recall", "best": "higher", "value": 0.25}
     card = model_card(resolve("dcgan").config, {"scores": [made, real, other]})
     assert (
@@ -81,6 +81,7 @@ def test_what_real_images_score_is_shown_beside_the_model():
     assert "| FID[x] ↓ | 12.3 ± 0.5 | 0.5 | 10,000 | x train | gz-x (`abc`) |" in card
     assert "| recall ↑ | 0.25 ± 0.5 |  | 10,000 | x train | gz-x (`abc`) |" in card
     assert card.count("trained on it") == 1
+    assert "real test images: few images" in card, "notes on real images are not the model's"
 
 
 def test_a_training_by_the_clock_is_told_in_steps_too():
