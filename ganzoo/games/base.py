@@ -40,8 +40,9 @@ class Game(nn.Module):
     fit: what is done to images of other sizes if nobody says otherwise.
     independent: the fields' rows do not belong together. directions: what --direction may say. examples: how
     many examples from the data a preview shows, 0 where a game makes images from noise; they lie in ``shown``.
-    columns: images in a row of a preview. steps: how many it is played for, for games that have phases; see
-    :meth:`follow`. layout: how its images and weights lie in memory on a CPU; elsewhere they are channels-last.
+    columns: images in a row of a preview. legend: what a row holds, from left to right. steps: how many it is played
+    for, for games that have phases; see :meth:`follow`. layout: how its images and weights lie in memory on a CPU;
+    elsewhere they are channels-last.
     A game never touches optimizers, devices or files.
     """
 
@@ -54,6 +55,7 @@ class Game(nn.Module):
     directions: tuple[str, ...] = ()
     examples = 0
     columns: int | None = None
+    legend = ""
     layout = torch.channels_last
     shown: Batch | None = None
     steps: int = UNBOUNDED

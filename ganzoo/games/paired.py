@@ -29,6 +29,7 @@ class PairedGame(TranslationGame):
     sampled = ("generator",)
     kinds = ("pairs",)
     columns = 3
+    legend = "input, output, target"
     generator: nn.Module
     discriminator: nn.Module
 

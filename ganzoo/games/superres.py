@@ -35,6 +35,7 @@ class SuperresGame(ImageToImageGame):
     sampled = ("generator",)
     fit = "tile"
     columns = 3
+    legend = "bicubic filter, output, original"
     alone = False
     generator: nn.Module
     discriminator: nn.Module

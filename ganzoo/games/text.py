@@ -42,6 +42,7 @@ class TextGame(ImageGame):
     kinds = ("captions",)
     fields = ("images", "captions")
     columns = SHOWN
+    legend = "one text"
     conditional = True
     stage: Tensor
     text: Any

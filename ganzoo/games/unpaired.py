@@ -32,6 +32,7 @@ class UnpairedGame(TranslationGame):
     kinds = ("unpaired", "pairs")
     independent = True
     columns = 6
+    legend = "A, as B, back again; B, as A, back again"
     layout = torch.channels_last  # large maps and few weights, unlike a U-Net's
     generator_ab: nn.Module
     generator_ba: nn.Module

@@ -12,6 +12,7 @@ import yaml
 
 from ganzoo.config import Config, Paper
 from ganzoo.games.translation import from_images
+from ganzoo.registry import GAMES
 from ganzoo.report.template import render
 from ganzoo.words import duration, number, plural
 
@@ -197,9 +198,11 @@ def _licence(data: Mapping[str, Any]) -> str:
 
 
 def _shown(config: Config) -> str:
+    legend = GAMES.get(config.game.name).legend
+    row = f" Each row: {legend}." if legend else ""
     if from_images(config.game.name):
-        return "Examples that were not trained on, where the data has such, none of them chosen."
-    return "Samples of seed 0, none of them chosen."
+        return f"Examples that were not trained on, where the data has such, none of them chosen.{row}"
+    return f"Samples of seed 0, none of them chosen.{row}"
 
 
 def _commands(config: Config, facts: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.registry import GAMES
 from ganzoo.report.advice import showing
 from ganzoo.report.curves import charts
 from ganzoo.report.diagnose import judge
@@ -58,6 +59,7 @@ def _contents(record: Record) -> dict[str, Any]:
         "phase_meaning": PHASES.get(diagnosis.phase, ""),
         "newest": _newest(grids),
         "frames": list(_frames(grids)),
+        "legend": GAMES.get(record.game).legend if record.game in GAMES.names() else "",
         "charts": charts(record),
         "facts": list(_facts(record)),
         "data": list(_data(record.data)),

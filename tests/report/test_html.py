@@ -12,7 +12,11 @@ import torch
 import yaml
 from entries import entry
 from PIL import Image
+from tiny import ENLARGING, TRANSLATING
 
+from ganzoo.config import resolve
+from ganzoo.registry import GAMES
+from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 
 
@@ -80,6 +84,18 @@ def test_verdicts_are_on_the_page(make_run):
 def test_unfinished_runs_have_a_page_too(make_run, entries):
     text = page(make_run(entries, grids=0, torn=True))
     assert (text.rstrip().endswith("</html>") and "of 1,000" in text) or "Nothing is logged yet" in text
+
+
+@pytest.mark.parametrize("variant", [*TRANSLATING, *ENLARGING])
+def test_what_stands_beside_what_is_told(variant, make_run):
+    config = resolve(variant).config
+    told = GAMES.get(config.game.name).legend
+    run = make_run([entry(50)])
+    written = yaml.safe_load((run / "config.yaml").read_text())
+    written["config"]["game"] = config.game.name
+    (run / "config.yaml").write_text(yaml.safe_dump(written))
+    assert told.count(",") >= 2 and f"Each row: {told}<" in page(run)
+    assert f"Each row: {told}." in model_card(config, {})
 
 
 def test_a_long_history_is_thinned(make_run):
