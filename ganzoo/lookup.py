@@ -20,9 +20,8 @@ def weights_file(name_or_path: str | Path) -> Path:
     path, name = Path(os.path.expanduser(name_or_path)), str(name_or_path)
     if name.startswith(hub.PREFIX):
         return hub.fetch(name) / WEIGHTS
-    for candidate in (path, path / WEIGHTS, path / "model" / WEIGHTS):
-        if os.path.isfile(candidate):  # unlike Path's, false for a name that no file can have
-            return candidate
+    if found := own_weights(path):
+        return found
     if name in list_models():
         return _named(name)
     if os.path.exists(path):
@@ -30,6 +29,13 @@ def weights_file(name_or_path: str | Path) -> Path:
     beside = path.parent.glob("*") if os.path.isdir(path.parent) else ()
     near = (str(each) for each in beside if (each / WEIGHTS).is_file() or (each / "model").is_dir())
     raise UnknownName("model or path", str(path), [*list_models(), *near])
+
+
+def own_weights(path: Path) -> Path | None:
+    """The weights that a path leads to, itself or in it as in a model directory or a run; None if there are none."""
+    candidates = (path, path / WEIGHTS, path / "model" / WEIGHTS)
+    # os.path's, unlike Path's, is false for a name that no file can have.
+    return next((candidate for candidate in candidates if os.path.isfile(candidate)), None)
 
 
 def list_models(pattern: str = "*") -> list[str]:

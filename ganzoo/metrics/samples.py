@@ -22,11 +22,12 @@ from ganzoo.data.packed import PackedDataset
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
 from ganzoo.games.translation import TranslationGame
-from ganzoo.weights import WEIGHTS
+from ganzoo.lookup import own_weights
+from ganzoo.metrics.protocol import Protocol
 from ganzoo.zoo import Model, load, to_uint8
 
 BATCH = 16
-MOST_IN_ORDER = 10_000  # what scores that compare images look at
+MOST_IN_ORDER = Protocol.compared  # what scores that compare images look at
 TWO_SIDED = ("pairs", "unpaired")
 Batches = Callable[[int], Iterator[Tensor]]
 
@@ -221,8 +222,8 @@ def open_model(source: str | Path | Model) -> Model | None:
         return source
     path = Path(source)
     # A run without a model has a configuration.
-    models = any((path / name).is_file() for name in (WEIGHTS, f"model/{WEIGHTS}", "config.yaml"))
-    if (path.is_dir() and not models) or (path.is_file() and is_archive_name(path.name)):
+    images = path.is_dir() and not own_weights(path) and not (path / "config.yaml").is_file()
+    if images or (path.is_file() and is_archive_name(path.name)):
         return None
     return load(source)
 
