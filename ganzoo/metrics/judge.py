@@ -221,7 +221,7 @@ def trained_elsewhere(fake: Mapping[str, Any], real: Mapping[str, Any]) -> bool:
     trained = fake.get("trained_on") or {}
     if trained.get("label") in (None, real.get("dataset")):
         same = all(key in trained and trained[key] == real.get(key) for key in ("split", "resolution"))
-        return same and trained["fingerprint"] != real.get("fingerprint")
+        return same and trained.get("fingerprint") != real.get("fingerprint")
     return True
 
 
