@@ -154,7 +154,7 @@ def _costs(table: Table) -> Iterator[Column]:
 
 def _markdown(table: Table) -> str:
     shown = columns(table)
-    lines = [f"## {table.title}: {table.dataset}", ""]
+    lines = [f"## {table.title}: {table.data}", ""]
     lines += [table.about.strip(), ""] if table.about else []
     lines += ["| " + " | ".join(column.heading for column in shown) + " |"]
     lines += ["|---" + "|---:" * (len(shown) - 1) + "|"]
@@ -175,7 +175,7 @@ def _latex(table: Table) -> str:
             lines.append(r"\midrule")
         cells = [column.cell(row) for column in shown]
         lines.append(" & ".join(cell.written(r"\textbf{{{}}}", _tex) for cell in cells) + r" \\")
-    caption = " ".join([f"{table.title}: {table.dataset}.", table.about.strip(), table.caption, *notes(table)])
+    caption = " ".join([f"{table.title}: {table.data}.", table.about.strip(), table.caption, *notes(table)])
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(caption)}}}", r"\end{table}", ""])
 
 
@@ -196,7 +196,7 @@ def _lines(table: Table) -> Iterator[dict[str, object]]:
             last, best = row.last.get(metric.name), row.best.get(metric.name)
             yield {
                 "suite": table.suite,
-                "dataset": table.dataset,
+                "dataset": table.data,
                 "row": row.name,
                 "kind": row.kind,
                 "variant": row.variant or "",

@@ -33,7 +33,7 @@ def _tables(tables: Sequence[Table]) -> Iterator[dict[str, Any]]:
         shown = columns(table)
         yield {
             "title": table.title,
-            "dataset": table.dataset,
+            "dataset": table.data,
             "about": table.about,
             "caption": table.caption,
             "notes": list(notes(table)),

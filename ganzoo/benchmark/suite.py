@@ -311,6 +311,23 @@ def _check(suite: Suite, file: Path) -> None:
             _check_scoring(cell)
         except GanzooError as error:
             raise GanzooError(f"{file}: cell {cell.row!r}: {error}") from error
+    _check_tables(suite, file)
+
+
+def _check_tables(suite: Suite, file: Path) -> None:
+    """Refuse scores of one metric on the same data, which stand in one table, that could not be compared."""
+    compared: dict[tuple[str, ...], tuple[Cell, dict[str, Any]]] = {}
+    for cell in suite.cells:
+        config = merge(cell.request(0)).config
+        made = cell.scoring.model_dump(exclude={"metrics"}) | {"extractor": cell.extractor}
+        made |= {} if cell.scoring.sets else {"resolution": config.size}
+        for metric in cell.scoring.metrics:
+            other, before = compared.setdefault((metric, cell.dataset, config.direction or ""), (cell, made))
+            if differing := sorted(key for key in {*made, *before} if made.get(key) != before.get(key)):
+                raise GanzooError(
+                    f"{file}: {metric} of {other.row} and {cell.row} could not be compared, since they differ in "
+                    f"{' and '.join(differing)}; say the same of both, e.g. in 'defaults'"
+                )
 
 
 def _check_scoring(cell: Cell) -> None:

@@ -19,6 +19,7 @@ from ganzoo.words import duration
 LOOKED_AT = "†"
 OTHER_DATA = "‡"
 UNVERIFIED = "¶"
+DIRECTIONS = {"a": "BtoA", "b": "AtoB"}  # by the side they lead to
 MEANING = {
     LOOKED_AT: "trained on the features of a network that scores it: not ranked by what that one sees",
     OTHER_DATA: "trained on other data than the scores' reference: not ranked",
@@ -87,15 +88,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that may be compared, the best of the first metric on top, calibration below."""
+    """Rows that may be compared, the best of the first metric on top, calibration below.
+
+    direction: of the translations, where there is a table for each.
+    """
 
     suite: str
     title: str
     about: str
     dataset: str
+    direction: str
     caption: str
     metrics: list[Metric]
     rows: list[Row]
+
+    @property
+    def data(self) -> str:
+        """What it is of, in words."""
+        return f"{self.dataset} {self.direction}".strip()
 
     def winner(self, metric: Metric, best: bool = False) -> str | None:
         """The name of the row that is best at a metric among those that are ranked."""
@@ -118,18 +128,31 @@ class Table:
 
 
 def tables(results: Iterable[tuple[Path, Result]]) -> list[Table]:
-    """A table for each suite and data set; raises GanzooError where scores in one were made by different protocols."""
-    groups: dict[tuple[str, str], list[tuple[Path, Result]]] = {}
+    """A table for each suite and data set, and each direction where data are translated in both.
+
+    Raises GanzooError where scores in one were made by different protocols.
+    """
+    groups: dict[tuple[str, str], dict[str, list[tuple[Path, Result]]]] = {}
     for path, result in results:
-        groups.setdefault((result.suite, result.dataset), []).append((path, result))
-    return [_table(suite, dataset, group) for (suite, dataset), group in sorted(groups.items())]
+        sides = groups.setdefault((result.suite, result.dataset), {})
+        sides.setdefault(_side(result), []).append((path, result))
+    return [
+        _table(suite, dataset, DIRECTIONS.get(side, "") if len(sides) > 1 else "", group)
+        for (suite, dataset), sides in sorted(groups.items())
+        for side, group in sorted(sides.items())
+    ]
+
+
+def _side(result: Result) -> str:
+    """Which side of its data it makes; of none that is known where it makes images of nothing, or diverged."""
+    return next((str(score.real["side"]) for score in result.scores.values() if score.real.get("side")), "")
 
 
 def _values(row: Row, best: bool) -> dict[str, Value]:
     return row.best if best else row.last
 
 
-def _table(suite: str, dataset: str, results: Sequence[tuple[Path, Result]]) -> Table:
+def _table(suite: str, dataset: str, direction: str, results: Sequence[tuple[Path, Result]]) -> Table:
     grouped: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in _distinct(results):
         grouped.setdefault(result.row, []).append((path, result))
@@ -144,6 +167,7 @@ def _table(suite: str, dataset: str, results: Sequence[tuple[Path, Result]]) -> 
         words.title if words else suite,
         words.about if words else "",
         dataset,
+        direction,
         _caption([result for _, result in results]),
         metrics,
         sorted(rows, key=lambda row: _place(row, metrics)),

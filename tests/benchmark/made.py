@@ -56,7 +56,7 @@ def result(row: str = "dcgan", seed: int = 0, fid: float = 10.0, **changes: Any)
 
 def of_own(row: str, **changes: Any) -> Result:
     """A result of a row of :func:`suite_file`'s suite with its variant's own settings."""
-    request = {"variant": row, "dataset": "mnist-10k", "preset": "cpu", "seed": 0, "steps": 2}
+    request = {"variant": row, "dataset": "mnist-10k", "preset": "cpu", "resolution": 28, "seed": 0, "steps": 2}
     told = {"suite": "own", "request": request, "scoring": {"metrics": ["fid"]}, "budget": "2 steps"}
     return result(row, **(told | changes))
 
@@ -84,7 +84,13 @@ def suite_file(folder: Path, **changes: Any) -> Path:
         "name": "own",
         "title": "My suite",
         "about": "Small.",
-        "defaults": {"dataset": "mnist-10k", "preset": "cpu", "seeds": [0, 1], "budget": {"steps": 2}},
+        "defaults": {
+            "dataset": "mnist-10k",
+            "preset": "cpu",
+            "resolution": 28,
+            "seeds": [0, 1],
+            "budget": {"steps": 2},
+        },
         "cells": ["gan", {"variant": "dcgan", "name": "wide", "overrides": {"latent.size": 12}}],
     }
     path = folder / "own.yaml"

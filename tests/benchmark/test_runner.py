@@ -69,7 +69,7 @@ def test_jobs_with_a_result_are_skipped(play, suite, tmp_path):
     [
         ({"budget": "3 steps"}, "of its budget;"),
         ({"scoring": {"metrics": ["kid"]}}, "of its scoring;"),
-        ({"request": {"variant": "gan", "dataset": "mnist-10k", "seed": 0, "steps": 2}}, "of its preset;"),
+        ({"request": {"variant": "gan", "dataset": "mnist-10k", "resolution": 28, "seed": 0}}, "of its preset;"),
     ],
 )
 def test_a_result_of_a_suite_that_said_otherwise_is_refused(suite, tmp_path, changes, said):
@@ -126,7 +126,7 @@ def test_a_job_of_another_process_is_left_to_it(play):
         ({"dataset": "mnist-10q"}, "unknown dataset 'mnist-10q'; did you mean mnist-10k"),
         ({"dataset": "./nowhere"}, "no file or folder .*nowhere"),
         ({"dataset": "ffhq"}, "data prepare ffhq --from"),
-        ({"scoring": {"split": "val"}}, "no split 'val'"),
+        ({"dataset": "mnist", "scoring": {"split": "val"}}, "no split 'val'"),
         ({"variant": "srgan", "scoring": {"metrics": ["psnr-y"], "sets": [{"dataset": "a.zip"}]}}, "no file .*a.zip"),
     ],
 )

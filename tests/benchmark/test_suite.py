@@ -14,6 +14,12 @@ def scored(variant="gan", **scoring):
     return {"cells": [{"variant": variant, "scoring": scoring}]}
 
 
+def compared(*scorings):
+    """Changes to a suite: rows with ways to score."""
+    rows = zip(("gan", "dcgan"), scorings, strict=True)
+    return {"cells": [{"variant": row, "scoring": {"metrics": ["kid"]} | scoring} for row, scoring in rows]}
+
+
 @pytest.mark.parametrize("name", suite_files())
 def test_suites_that_come_with_ganzoo_are_sound(name):
     suite = read_suite(name)
@@ -73,6 +79,12 @@ def test_budgets_become_requests(tmp_path):
         ({"cells": [{"variant": "gan", "seeds": [0, 0]}]}, "two jobs would be gan-seed-0"),
         ({"cells": [{"variant": "gan", "name": "real-halves-mnist-10k"}]}, "two jobs would be real-halves-mnist-10k"),
         ({"colour": "red"}, "unknown key 'colour'"),
+        (
+            {"defaults": {"dataset": "mnist-10k", "preset": "cpu"}},
+            "gan and wide .* differ in resolution",
+        ),
+        (compared({"n": 100}, {"n": 200}), "kid of gan and dcgan .* they differ in n; say the same of both"),
+        (compared({"extractor": "inception"}, {}), "they differ in extractor"),
         (scored(metrics=["psnr"]), "cell 'gan': psnr takes models that make images from images, which gan does not"),
         (scored(metrics=["segmentation"]), "segmentation takes models that translate between two sides"),
         (scored(variant="pix2pix", metrics=["psnr-y"]), "psnr-y takes models that enlarge, which pix2pix does not"),

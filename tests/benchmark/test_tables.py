@@ -156,6 +156,19 @@ def test_a_copy_is_no_second_seed():
     assert [len(row.results) for row in table.rows] == [1, 1]
 
 
+def test_each_direction_has_its_table():
+    def translated(row, side):
+        real = {"dataset": "edges2shoes", "split": "test", "side": side}
+        return result(row, dataset="edges2shoes", scores={"fid": score(9.0, real=real, protocol_id=side)})
+
+    there, back = made(translated("pix2pix", "b"), translated("back", "a"))
+    assert (there.data, back.data) == ("edges2shoes BtoA", "edges2shoes AtoB")
+    assert [row.name for row in back.rows] == ["pix2pix"]
+    assert "## made: edges2shoes AtoB" in markdown([there, back])
+    (only,) = made(translated("pix2pix", "b"), translated("other", "b"))
+    assert only.data == "edges2shoes"
+
+
 def test_each_data_set_has_its_table():
     assert [table.dataset for table in made(result(), result(dataset="cifar10-jpeg"))] == ["cifar10-jpeg", "mnist"]
 
