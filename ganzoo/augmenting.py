@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganzoo.arguments import whole
 from ganzoo.data.layout import SPLITS
 from ganzoo.errors import GanzooError
 from ganzoo.games.translation import from_images
@@ -44,19 +45,24 @@ def augment(
             f"`ganzoo {instead} --out DIR/` makes one folder of them"
         )
     numbers = list(dict.fromkeys(model.class_number(label) for label in labels)) or range(len(model.classes))
+    out, seed = Path(out).expanduser(), whole(seed, "seed")
     with new_folder(out) as folder:
         for done, number in enumerate(numbers):
             if progress:
                 progress("drawing", done * per_class, len(numbers) * per_class)
             place = folder / _folder_names(model.classes)[number]
             place.mkdir()
-            options: dict[str, Any] = {"label": number, "truncation": truncation, "batch_size": batch_size}
+            options: dict[str, Any] = {
+                "label": model.classes[number],
+                "truncation": truncation,
+                "batch_size": batch_size,
+            }
             write_images(model.batches(per_class, seed=derive(seed, "augment", number), **options), place)
         # Without its pictures: a sample grid here would be taken for one of the data's images.
         (folder / CARD).write_text(re.sub(r"!\[.*?\]\(.*?\)\n*", "", model.card), encoding="utf-8")
         readme = _readme(model, len(numbers), per_class, seed, truncation)
         (folder / "README.md").write_text(readme, encoding="utf-8")
-    return Path(out)
+    return out
 
 
 def _folder_names(classes: Sequence[str]) -> list[str]:

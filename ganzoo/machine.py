@@ -35,6 +35,32 @@ class Settings:
         return torch.autocast(torch.device(self.device).type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
+@contextlib.contextmanager
+def torch_defaults() -> Iterator[None]:
+    """What torch makes inside is float32 and on the CPU unless more is said, whatever a program has set."""
+    dtype = torch.get_default_dtype()
+    elsewhere = torch.get_default_device().type != "cpu"  # asked first: torch.device costs each call a little
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu") if elsewhere else contextlib.nullcontext():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+@contextlib.contextmanager
+def left_alone(device: torch.device) -> Iterator[None]:
+    """A program's random numbers and its choice of algorithms are afterwards what they were."""
+    backend, strict = torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warns)
+        torch.backends.cudnn.benchmark = backend
+
+
 def threads_may_starve(device: torch.device) -> bool:
     """Whether other work keeps processors busy whose threads would spin while they wait for each other."""
     if device.type != "cpu" or torch.get_num_threads() == 1 or "OMP_WAIT_POLICY" in os.environ:

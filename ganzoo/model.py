@@ -6,16 +6,17 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from ganzoo.arguments import floating_images, whole
 from ganzoo.config import Config
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game
 from ganzoo.halving import halve
-from ganzoo.machine import pick_device
+from ganzoo.machine import pick_device, torch_defaults
 from ganzoo.pictures import to_images
 
 if TYPE_CHECKING:
@@ -87,40 +88,42 @@ class Model:
         """The images of :meth:`sample`, a batch at a time."""
         if n is None:
             n = 1 if captions is None or isinstance(captions, str) else len(captions)
-        n = n if seeds is None else len(seeds)
+        seed, each = whole(seed, "seed"), _seeds(seeds)
+        n = n if each is None else len(each)
         _require_whole(n, batch_size)
         _require_truncation(truncation)
         conditions = self._conditions(label, captions, n)
         for start in range(0, n, batch_size):
             stop = min(start + batch_size, n)
-            yield (
-                self.game.sample(
+            with torch_defaults():
+                images = self.game.sample(
                     stop - start,
                     seed=seed,
-                    seeds=None if seeds is None else seeds[start:stop],
+                    seeds=None if each is None else each[start:stop],
                     labels=None if conditions is None else conditions[start:stop],
                     truncation=truncation,
                     start=start,
                 )
-                .float()
-                .cpu()
-            )
+            yield images.float().cpu()
 
     def images(self, n: int = 1, **options: Any) -> list[Image.Image]:
         """The same as PIL images; options as for :meth:`sample`."""
         return to_images(self.sample(n, **options))
 
+    @torch_defaults()
     def translate(self, images: Tensor, *, direction: str | None = None, seed: int = 0, batch_size: int = 16) -> Tensor:
         """Translations of images (n, C, H, W) in [-1, 1], on the CPU; of the same shape, or ``scale`` times as large.
 
         direction: AtoB or BtoA; what it was trained for if left out. seed: another one gives other details where
         the generator has noise. Raises GanzooError for images or directions that the model does not take.
         """
-        batches = enumerate(images.split(batch_size))
-        options: dict[str, Any] = {"direction": direction, "seed": seed}
+        _require_whole(batch_size)
+        batches = enumerate(floating_images(images).split(batch_size))
+        options: dict[str, Any] = {"direction": direction, "seed": whole(seed, "seed")}
         done = [self.game.translate(batch, start=i * batch_size, **options).float().cpu() for i, batch in batches]
         return torch.cat(done).contiguous()
 
+    @torch_defaults()
     def style_mix(self, n: int = 6, *, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """A table of (n + 1)² images, row by row: the left column's coarse styles with the top row's fine ones.
 
@@ -131,9 +134,10 @@ class Model:
             raise GanzooError(f"{self.config.name} has no styles to mix; take a stylegan2 model")
         _require_whole(n)
         _require_truncation(truncation)
-        images: Tensor = style_mix(n, seed=seed, truncation=truncation)
+        images: Tensor = style_mix(n, seed=whole(seed, "seed"), truncation=truncation)
         return images.float().cpu()
 
+    @torch_defaults()
     def interpolate(
         self,
         points: int = 4,
@@ -153,9 +157,10 @@ class Model:
         if points < 2:
             raise GanzooError("an interpolation needs at least 2 points")
         _require_truncation(truncation)
-        conditions = self._conditions(label, captions, points * frames)
+        conditions, seed = self._conditions(label, captions, points * frames), whole(seed, "seed")
         return self.game.interpolate(points, frames, seed=seed, labels=conditions, truncation=truncation).float().cpu()
 
+    @torch_defaults()
     @torch.no_grad()
     def render(self, latents: Tensor, labels: Tensor | None = None, *, batch_size: int = 64) -> Tensor:
         """Images (n, C, H, W) in [-1, 1] of latents, as :func:`ganzoo.project` finds them.
@@ -167,24 +172,34 @@ class Model:
         if latents.shape[1:] != expected or not len(latents):
             wanted = ", ".join(map(str, ("n", *expected)))
             raise GanzooError(f"latents of shape {tuple(latents.shape)} were given; this model's are ({wanted})")
-        labels = self.game.latents(len(latents))[1] if labels is None else labels
+        drawn = self.game.latents(len(latents))[1]
+        labels = drawn if labels is None else torch.as_tensor(labels, dtype=drawn.dtype)
+        if labels.shape != drawn.shape:
+            raise GanzooError(f"labels of shape {tuple(labels.shape)} were given; they are {tuple(drawn.shape)} here")
+        if self.classes:
+            labels = torch.tensor([self.class_number(number) for number in labels])
+        latents = latents.float()
         device = next(self.game.parameters()).device
         rows = zip(latents.to(device).split(batch_size), labels.to(device).split(batch_size), strict=True)
         return torch.cat([self.game.rendered(*batch).float().clamp(-1, 1).cpu() for batch in rows]).contiguous()
 
     def class_number(self, label: str | int) -> int:
-        """The position of a class by its name or number; raises GanzooError if there is none such."""
+        """The position of a class by its name, or by its number from 0 up; raises GanzooError if there is none such."""
         names = self.classes
         if not names:
             instead = "ask for captions instead" if self.reads else "leave the label out"
             raise GanzooError(f"this {self.config.name} was trained without labels; {instead}")
-        if isinstance(label, str) and label in names:
+        if not isinstance(label, str):
+            if not 0 <= (number := whole(label, "label")) < len(names):
+                last = len(names) - 1
+                raise GanzooError(f"unknown label {number}; numbers go from 0 ({names[0]}) to {last} ({names[last]})")
+            return number
+        if label in names:
             return names.index(label)
         # Where classes are called by numbers, "1" is a name and not a position.
-        position = isinstance(label, int) or not any(name.isdecimal() for name in names)
-        if position and str(label).isdecimal() and int(label) < len(names):
+        if not any(name.isdecimal() for name in names) and label.isdecimal() and int(label) < len(names):
             return int(label)
-        raise UnknownName("label", str(label), names)
+        raise UnknownName("label", label, names)
 
     def to(self, device: str | torch.device) -> Model:
         """Move the networks to ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``; samples still arrive on the CPU.
@@ -242,10 +257,19 @@ class Model:
     def _labels(self, label: str | int | Sequence[str | int] | None, n: int) -> Tensor | None:
         if label is None:
             return None
-        each = list(label) if isinstance(label, Iterable) and not isinstance(label, str) else [label] * n
+        several = isinstance(label, Iterable) and not isinstance(label, str) and getattr(label, "shape", None) != ()
+        each = list(cast("Iterable[str | int]", label)) if several else [cast("str | int", label)] * n
         if len(each) != n:
             raise GanzooError(f"{len(each)} labels were given for {n} images; give one, or one for each image")
         return torch.tensor([self.class_number(item) for item in each])
+
+
+def _seeds(seeds: Sequence[int] | None) -> list[int] | None:
+    if seeds is None:
+        return None
+    if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+        raise GanzooError(f"seeds is {seeds!r}; give a list of whole numbers, or seed for one")
+    return [whole(each, "seed") for each in seeds]
 
 
 def _require_whole(*numbers: int) -> None:

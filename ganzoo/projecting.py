@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganzoo import random
+from ganzoo.arguments import floating_images, whole
 from ganzoo.errors import GanzooError, UnknownName
 from ganzoo.games.base import Game
 from ganzoo.latents import save_latents
 from ganzoo.losses.reconstruction import direction_distances
+from ganzoo.machine import torch_defaults
 from ganzoo.progress import Progress
 from ganzoo.translating import as_input, image_files, png_names, read_image
 from ganzoo.writing import new_folder
@@ -49,6 +51,8 @@ class Projection:
     errors: Tensor
 
 
+@torch_defaults()
+@torch.enable_grad()
 def project(
     model: Model,
     images: Tensor,
@@ -67,8 +71,12 @@ def project(
     counts beside the pixels, ``none`` for pixels alone; :func:`default_features` if left out. Raises GanzooError
     for models that make images from images, and for images of another size.
     """
+    images, seed = floating_images(images), whole(seed, "seed")
+    for name, value, least in (("starts", starts, 1), ("steps", steps, 0)):
+        if whole(value, name) < least:
+            raise GanzooError(f"{name} is {value}; give a whole number from {least} up")
     size = (model.config.image_channels, *[model.config.resolution] * 2)
-    if tuple(images.shape[1:]) != size or not len(images):
+    if tuple(images.shape[1:]) != size:
         wanted = ", ".join(map(str, ("n", *size)))
         raise GanzooError(f"images of shape {tuple(images.shape)} were given; this model's are ({wanted})")
     chosen = None if label is None else model.class_number(label)

@@ -10,6 +10,7 @@ resuming exact.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,6 +41,18 @@ class Samples:
 
 
 _stream: ContextVar[Stream | Samples | None] = ContextVar("ganzoo_random_stream", default=None)
+
+
+_torchs_own = threading.RLock()
+
+
+@contextmanager
+def torchs_own(*, seed: int | None = None) -> Iterator[None]:
+    """Torch's own generator, seeded if asked, for what is made inside; other threads wait and find it as it was."""
+    with _torchs_own, torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
 
 
 @contextmanager
@@ -106,5 +119,6 @@ def _sample_rows(
     stream: Samples, draw: Callable[..., Tensor], shape: tuple[int, ...], device: torch.device | str
 ) -> Tensor:
     # Drawn on the CPU, so that a seed means the same image on every device.
-    rows = [draw(shape[1:], generator=generator(seed, "sample", index, stream.draws)) for seed, index in stream.seeds]
+    own = (generator(seed, "sample", index, stream.draws) for seed, index in stream.seeds)
+    rows = [draw(shape[1:], generator=each, device="cpu") for each in own]
     return torch.stack(rows).to(device)

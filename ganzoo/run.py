@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from ganzoo import __version__
+from ganzoo.arguments import duration_in_minutes, plain, whole
 from ganzoo.best import Contest
 from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
@@ -25,12 +26,15 @@ from ganzoo.machine import (
     check_precision,
     hardware,
     is_out_of_memory,
+    left_alone,
     make_deterministic,
     pick_device,
     threads_may_starve,
+    torch_defaults,
 )
 from ganzoo.memory import keep_freed_memory
 from ganzoo.progress import progress_shown
+from ganzoo.registry import DATASETS
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
@@ -49,6 +53,7 @@ from ganzoo.training.plan import (
     with_steps,
 )
 from ganzoo.training.trainer import Hook, Trainer
+from ganzoo.words import plural
 from ganzoo.writing import require_empty
 from ganzoo.zoo import Model, save, save_grid
 
@@ -89,18 +94,37 @@ def train(
     ``steps``. width: of images that are not square, for games between images. overrides: configuration values by
     dotted key. eval_every: score it every so many steps and keep the best model in ``model-best/``. hooks:
     further actions between steps; they see the trainer and must not change it. On resuming, all but ``steps``,
-    ``stop_at``, ``device`` and ``compile`` must be left out or be as they were. Raises GanzooError for anything
-    that cannot be done, Diverged if a loss stops being finite, Interrupted after a signal.
+    ``stop_at``, ``device``, ``compile`` and where the ``dataset`` is now must be left out or be as they were. Torch's
+    own random numbers are a process's: one training at a time in each. Raises GanzooError for anything that cannot be
+    done, Diverged if a loss stops being finite, Interrupted after a signal.
     """
+    numbers = {
+        "steps": steps, "batch_size": batch_size, "resolution": resolution, "width": width, "seed": seed,
+        "accumulate": accumulate, "eval_every": eval_every, "stop_at": stop_at,
+    }  # fmt: skip
+    given = {name: whole(value, name) for name, value in numbers.items() if value is not None}
+    stop_at = given.pop("stop_at", None)
+    for name, path in (("dataset", dataset), ("init_from", init_from)):
+        if not isinstance(path, str | Path | None):
+            raise GanzooError(f"{name} is of type {type(path).__name__}; give a name or a path")
     request = Request(
-        str(variant) if isinstance(variant, Path) else variant,
-        str(dataset) if dataset else None, preset, steps, minutes, cpu_minutes, batch_size, resolution, width,
-        seed, precision, accumulate, deterministic, fit, direction, str(init_from) if init_from else None, overrides,
-        eval_every,
+        str(variant) if isinstance(variant, Path) else plain(variant),
+        str(dataset) if dataset else None,
+        preset=preset,
+        minutes=None if minutes is None else duration_in_minutes(minutes, "minutes"),
+        cpu_minutes=None if cpu_minutes is None else duration_in_minutes(cpu_minutes, "cpu_minutes"),
+        precision=precision, deterministic=deterministic, fit=fit, direction=direction,
+        init_from=str(init_from) if init_from else None, overrides=plain(overrides), **given,
     )  # fmt: skip
-    with distributed.process_group(pick_device(device)) as where, _out_of_memory_explained():
+    with (
+        distributed.process_group(pick_device(device)) as where,
+        torch_defaults(),
+        torch.enable_grad(),
+        left_alone(where),
+        _out_of_memory_explained(),
+    ):
         if resume is not None:
-            session = Session.resume(Path(resume), request, where, compile=compile, quiet=quiet)
+            session = Session.resume(Path(resume).expanduser(), request, where, compile=compile, quiet=quiet)
         else:
             with nullcontext() if quiet else progress_shown(err=False) as progress:
                 decided = plan(request, progress)
@@ -164,7 +188,7 @@ class Session:
     @classmethod
     def start(cls, plan: Plan, out: str | Path | None, device: torch.device, **options: Any) -> Session:
         """A new run in a folder that is empty or not there yet."""
-        run = Path(out) if out else _numbered(plan)
+        run = Path(out).expanduser() if out else _numbered(plan)
         if distributed.rank() == 0:
             resumable = (run / CHECKPOINT).is_file()
             require_empty(run, f", or go on with it by --resume {quote(str(run))}" if resumable else "")
@@ -185,6 +209,7 @@ class Session:
         if request.steps:
             resolved = with_steps(resolved, request.steps)
         config = resolved.config
+        stored = replace(stored, dataset=_where_now(stored, request, str(header.get("source") or "")))
         dataset = open_data(stored, config, channels=config.image_channels)
         if dataset.fingerprint != header["data"]["fingerprint"]:
             raise GanzooError(f"{stored.dataset} is no longer what {run} was trained on; restore it or start a new run")
@@ -195,6 +220,12 @@ class Session:
         trainer, recorder = self.trainer, self.recorder
         until = min(stop_at or UNBOUNDED, trainer.config.schedule.steps)
         recorder.say(f"{self._title()} -> {self.run}")
+        skipped = self.plan.dataset.info.get("skipped") or {"count": 0}
+        if skipped["count"]:
+            recorder.say(
+                f"{plural(skipped['count'], 'unreadable image')} left out, e.g. {skipped['files'][0]}; "
+                "`ganzoo data check` lists them"
+            )
         if threads_may_starve(trainer.device):
             recorder.say(
                 "other work keeps this machine busy; with OMP_WAIT_POLICY=PASSIVE in front, the same command may be "
@@ -320,6 +351,7 @@ class Session:
             "config": self.plan.config.model_dump(mode="json"),
             "run": asdict(self.plan.request),
             "data": self._data(),
+            "source": self.plan.dataset.info["source"]["path"],
             "seconds": self.clock.wall,
             "cpu_seconds": self.clock.cpu,
         }
@@ -359,6 +391,15 @@ class Session:
         begun = f" from step {self.trainer.step}" if self.trainer.step else ""
         size = "×".join(map(str, (*config.size, config.image_channels)))
         return f"{config.name} on {data.label} ({data.count} images, {size}) on {self.trainer.device}{begun}"
+
+
+def _where_now(stored: Request, request: Request, source: str) -> str:
+    """Where a run's data are: where one says, else where they were, also seen from another folder than it began in."""
+    if request.dataset:
+        return request.dataset
+    before = stored.dataset or ""
+    gone = before not in DATASETS.names() and not Path(before).expanduser().exists()
+    return source if gone and source and Path(source).exists() else before
 
 
 def _examples(plan: Plan, game: Game, device: torch.device) -> Batch | None:

@@ -18,7 +18,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
 
     Raises GanzooError and leaves an older file alone if it cannot be written.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     temporary = _beside(path)
     try:
         with _explained(path):
@@ -33,7 +33,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder to fill, which becomes ``path`` at the end; a non-empty ``path`` is refused."""
-    path = Path(path).absolute()
+    path = Path(path).expanduser().absolute()
     require_empty(path)
     temporary = _beside(path)
     try:

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ganzoo import __version__
+from ganzoo.arguments import plain, whole
 from ganzoo.bounds import AtMost
 from ganzoo.config import Config, resolve
 from ganzoo.errors import GanzooError
@@ -18,6 +19,7 @@ from ganzoo.facts import stored
 from ganzoo.foreign import printable
 from ganzoo.games.base import Game, create_game
 from ganzoo.lookup import weights_file
+from ganzoo.machine import torch_defaults
 from ganzoo.model import Model
 from ganzoo.pictures import save_grid, to_images, to_uint8
 from ganzoo.tensors import halved, read_tensors, save_tensors
@@ -32,6 +34,7 @@ FORMAT = 1
 SPARE = 2**29  # numbers that a game may need besides its weights: pools of images, frozen features
 
 
+@torch_defaults()
 def create(
     variant: str | Path | Mapping[str, Any],
     *,
@@ -46,12 +49,12 @@ def create(
     values by dotted key, with ``__`` for the dot: ``schedule__batch_size=32``; ``classes=["cat", "dog"]`` for
     conditional variants. Raises GanzooError for what the variant cannot do.
     """
-    values = {key.replace("__", "."): value for key, value in overrides.items()}
+    values = {key.replace("__", "."): plain(value) for key, value in overrides.items()}
     given = {"resolution": resolution, "image_channels": image_channels}
     values |= {key: value for key, value in given.items() if value is not None}
     config = resolve(variant, overrides=values).config
     require_classes(config)
-    return create_game(config, seed=seed)
+    return create_game(config, seed=whole(seed, "seed"))
 
 
 def require_classes(config: Config) -> None:
@@ -68,7 +71,7 @@ def save(model: Model, folder: str | Path, *, full: dict[str, Tensor] | None = N
 
     full: further weights to keep. half: kernels and matrices as float16; they load as float32.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     weights = model.game.state_dict() | (full or {})
     save_tensors(folder / WEIGHTS, {k: halved(v) for k, v in weights.items()} if half else weights, _header(model))
@@ -86,6 +89,7 @@ def save_card(model: Model, folder: Path) -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
+@torch_defaults()
 def load(name_or_path: str | Path) -> Model:
     """A model from a run, a model directory, a ``.safetensors`` file, a name or ``hf-hub:org/name[@revision]``.
 

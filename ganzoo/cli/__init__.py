@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,11 +51,20 @@ def ganzoo() -> None:
     keep_freed_memory()
 
 
+class Terminated(BaseException):
+    """SIGTERM arrived, as from a scheduler: what is half done is cleared away, as after SIGINT."""
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise Terminated
+
+
 def main() -> None:
     """Run the command line: one sentence and exit code 1 for what a person can mend, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 has no sign for some of what is said
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(ganzoo.main(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -61,6 +72,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except GanzooError as error:
         _fail(str(error), error.exit_code)
+    except Terminated:
+        _fail("terminated", 128 + signal.SIGTERM)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except BrokenPipeError:
@@ -74,6 +87,8 @@ def main() -> None:
         if not is_out_of_memory(error):
             raise
         _fail("out of memory; ask for fewer images or for smaller ones", 1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message: str, code: int) -> None:

@@ -112,7 +112,12 @@ def _folder(path: Path) -> Files:
 def _walk(path: Path) -> Iterator[Path]:
     """Every file below a folder, through links but never round in circles; hidden ones are left out."""
     seen: set[str] = set()
-    for folder, subfolders, files in os.walk(path, followlinks=True):
+
+    def refuse(error: OSError) -> None:
+        reason = error.strerror or "unreadable"
+        raise GanzooError(f"{error.filename} cannot be read: {reason}; give access to it, or move it away") from error
+
+    for folder, subfolders, files in os.walk(path, onerror=refuse, followlinks=True):
         real = os.path.realpath(folder)
         subfolders[:] = [] if real in seen else [name for name in subfolders if not name.startswith(".")]
         if real in seen:

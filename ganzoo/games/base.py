@@ -143,8 +143,7 @@ def create_game(config: Config, *, seed: int = 0, networks: Sequence[str] | None
 
     Raises GanzooError for a combination that cannot be played.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random.derive(seed, "initialisation"))
+    with random.torchs_own(seed=random.derive(seed, "initialisation")):
         wanted = {name: config.networks[name] for name in networks or config.networks}
         game: Game = GAMES.create(config.game.name, config.game.options, config=config, networks=wanted)
     return game

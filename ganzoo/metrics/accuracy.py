@@ -85,8 +85,7 @@ def _classifier(channels: int, classes: int) -> nn.Module:
     for inputs, outputs in ((channels, WIDTH), (WIDTH, 2 * WIDTH), (2 * WIDTH, 4 * WIDTH)):
         convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
         layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with random.torchs_own(seed=0):
         head = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16 * WIDTH, classes)]
         network = nn.Sequential(*layers, *head)
         for layer in network.modules():

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from ganzoo.arguments import whole
 from ganzoo.data.packed import PackedDataset
 from ganzoo.data.packing import SeveralSizes
 from ganzoo.data.prepare import open_dataset
 from ganzoo.errors import GanzooError
 from ganzoo.games.superres import SuperresGame
-from ganzoo.machine import pick_device
+from ganzoo.machine import pick_device, torch_defaults
 from ganzoo.metrics.judge import Judge, Record
 from ganzoo.metrics.look import cache_file
 from ganzoo.metrics.protocol import choose
@@ -25,10 +26,11 @@ KINDS = ("images", "labelled")
 OF_ENLARGERS = ("psnr-y", "ssim-y", "perceptual")
 
 
+@torch_defaults()
 def evaluate(
     model: str | Path | Model,
     dataset: str | Path,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     *,
     extractor: str | None = None,
     weights: str | Path | None = None,
@@ -43,13 +45,16 @@ def evaluate(
 ) -> list[Record]:
     """Score a model, or a folder or archive of generated images, against a data set: one record for each value.
 
-    metrics: names of ``ganzoo list --kind metrics``; fid if left out, and psnr-y, ssim-y and perceptual for models that
-    enlarge, beside which stands what the bicubic filter scores. extractor, weights: what images are seen through, see
-    :func:`ganzoo.metrics.features.load_extractor`. n: how many images are scored. protocol: a frozen way to score, of
-    ``ganzoo.metrics.protocol.PROTOCOLS``; nothing may contradict it. split: of the data, to compare with. labels: how a
-    conditional model's are drawn, ``data`` or ``balanced``. real_floor: also score the data's own test split, and one
-    half of the data against the other. Raises GanzooError for what cannot be scored.
+    metrics: one or several names of ``ganzoo list --kind metrics``; fid if left out, and psnr-y, ssim-y and
+    perceptual for models that enlarge, beside which stands what the bicubic filter scores. extractor, weights: what
+    images are seen through, see :func:`ganzoo.metrics.features.load_extractor`. n: how many images are scored.
+    protocol: a frozen way to score, of ``ganzoo.metrics.protocol.PROTOCOLS``; nothing may contradict it. split: of
+    the data, to compare with. labels: how a conditional model's are drawn, ``data`` or ``balanced``. real_floor: also
+    score the data's own test split, and one half of the data against the other. Raises GanzooError for what cannot be
+    scored.
     """
+    n, seed = None if n is None else whole(n, "n"), whole(seed, "seed")
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     opened = open_model(model)
     if opened and isinstance(opened.game, SuperresGame):
         _refuse(opened, "enlarges", protocol=protocol, labels=labels, real_floor=real_floor)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ganzoo import random
 from ganzoo.checksum import checksum, checksum_of
 from ganzoo.data.datasets import Source
 from ganzoo.data.download import download
@@ -94,8 +95,7 @@ def load_extractor(name: str, weights: str | Path | None = None) -> Extractor:
     Raises GanzooError for unknown names, weights that cannot be had and files that do not fit.
     """
     create = maker_of(name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with random.torchs_own(seed=0):
         extractor: Extractor = create(weights)
     return extractor
 

@@ -124,7 +124,8 @@ class Judge:
         # What only generated images can be asked.
         asked = [name for name in self.metrics if subject not in REAL or name not in OF_MODELS]
         # What may refuse comes before what has looked for minutes.
-        found = {name: self.metrics[name](case) for name in sorted(asked, key=OF_ANY.__contains__)}
+        patient = sorted(asked, key=lambda name: (name in OF_ANY, name in OF_FIRST))
+        found = {name: self.metrics[name](case) for name in patient}
         return [self._record(score, real, images, subject, model) for name in asked for score in found[name]]
 
     def _drawn(self, reference: PackedDataset) -> Images:

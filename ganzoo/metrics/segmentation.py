@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.accuracy import teach
 from ganzoo.metrics.samples import like, sides
@@ -118,8 +119,7 @@ def _layer(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.
 
 
 def _segmenter(channels: int, labels: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with random.torchs_own(seed=0):
         return _Segmenter(channels, labels)
 
 

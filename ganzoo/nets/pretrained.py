@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ganzoo import random
 from ganzoo.errors import GanzooError, UnknownName, first_line
 from ganzoo.home import offline
 
@@ -91,8 +92,7 @@ def load_backbone(name: str, weights: str | Path | None = None) -> Backbone:
         raise UnknownName("pretrained network", name, known)
     if lite and weights is None:
         weights = _offline_file()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with random.torchs_own(seed=0):
         network = _official(name, model) if weights is None else timm.create_model(model)
     file = None if weights in (None, "random") else Path(str(weights))
     if file:

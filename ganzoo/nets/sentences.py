@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganzoo import random
 from ganzoo.errors import GanzooError
 from ganzoo.home import offline
 from ganzoo.registry import NETWORKS
@@ -71,7 +72,7 @@ class SentenceEncoder(nn.Module):
     @cached_property
     def _transformer(self) -> Any:
         """Built when first needed, so that models are loaded without it; no attribute, which would register it."""
-        with _refusing(self.model) as (transformers, options), torch.random.fork_rng(devices=[]):
+        with _refusing(self.model) as (transformers, options), random.torchs_own():
             built = transformers.AutoModel.from_pretrained(self.model, use_safetensors=True, **options)
         return built.eval().requires_grad_(False)
 

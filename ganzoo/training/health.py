@@ -39,7 +39,9 @@ def measure(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     if len(real) < 2 or len(fake) < 2:
         return shares
     spread, wanted = _distances(fake), _distances(real)
-    return {name: spread[name] / wanted[name].clamp_min(1e-6) for name in spread} | shares
+    # Of data that are one image again and again there is nothing to have a share of.
+    ratios = {name: torch.where(wanted[name] > 0, spread[name] / wanted[name], 1.0) for name in spread}
+    return ratios | shares
 
 
 def verdicts(history: History) -> list[str]:

@@ -183,8 +183,10 @@ def with_steps(resolved: Resolved, steps: int) -> Resolved:
 
 
 def refuse_contradictions(request: Request, stored: Request, schedule: Mapping[str, Any]) -> None:
-    """Refuse to resume a run with a flag that is not what it was started with; steps may grow."""
+    """Refuse to resume a run with a flag that is not what it was started with; steps may grow, and data move."""
     for field in fields(request):
+        if field.name == "dataset" and request.dataset not in DATASETS.names():  # what is in it is looked at later
+            continue
         given, before = getattr(request, field.name), getattr(stored, field.name)
         if field.name == "steps" and given is not None:
             if given < schedule["steps"]:

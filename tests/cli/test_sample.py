@@ -1,5 +1,8 @@
 """``ganzoo sample``"""
 
+import os
+import signal
+
 import av
 import numpy as np
 import pytest
@@ -174,6 +177,18 @@ def test_unknown_model_names_the_nearest_folder(cli, tiny_model_dir, monkeypatch
 @pytest.mark.parametrize("arguments", [["-n", "0"], ["-n", "x"], ["--interpolate", "1"], ["--truncation", "-1"]])
 def test_numbers_out_of_range_are_usage_errors(cli, tiny_model_dir, arguments):
     assert cli("sample", tiny_model_dir, *arguments).code == 2
+
+
+def test_a_terminated_command_leaves_nothing_half_written(cli, tiny_model_dir, folder, monkeypatch):
+    def terminated(*args, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield from ()
+
+    monkeypatch.setattr("ganzoo.model.Model.batches", terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    said = cli("sample", tiny_model_dir, "-n", 99, "--out", "out/")
+    assert (said.code, said.err) == (143, "ganzoo: terminated\n") and list(folder.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_interrupted_folder_is_not_left_half_written(tiny_model, folder, monkeypatch):

@@ -61,6 +61,22 @@ def test_links_and_devices_in_tars_are_refused(tmp_path, kind):
         open_files(path)
 
 
+def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(GanzooError, match="b cannot be read: Permission denied; give access to it"):
+        open_files(tmp_path)
+
+
 def test_links_in_zips_are_refused(tmp_path):
     link = zipfile.ZipInfo("a.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

@@ -109,6 +109,20 @@ def test_what_is_refused_is_refused_before_anything_is_looked_at(tiny_model, few
     assert not seen
 
 
+def test_cas_is_refused_before_class_fid_looks(few_digits):
+    seen = []
+    with pytest.raises(GanzooError, match="cas asks about a test split"):
+        ganzoo.evaluate(
+            few_digits / "test", few_digits / "train", ["class-fid", "cas"], progress=lambda *e: seen.append(e), **FAST
+        )
+    assert not seen
+
+
+def test_subsets_that_are_everything_have_no_deviation(tiny_model, few_digits):
+    one, several = (ganzoo.evaluate(tiny_model, few_digits, "kid", n=n, **FAST)[0] for n in (240, 100))
+    assert one["deviation"] is None and several["deviation"] > 1e-9
+
+
 def test_no_socket_is_opened(tiny_model, few_digits, monkeypatch):
     def refuse(*args, **options):
         raise AssertionError("a socket was opened")

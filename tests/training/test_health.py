@@ -8,6 +8,11 @@ import torch
 from ganzoo.training.health import FEW_KINDS, measure, phase, verdicts
 
 
+def test_of_one_image_again_and_again_there_is_no_share():
+    data = torch.zeros(4, 1, 8, 8)
+    assert float(measure(data, torch.randn(4, 1, 8, 8))["diversity"]) == 1
+
+
 def history(count: int = 4, every: int = 250, **entry: float) -> list[dict]:
     usual = {
         "d_real": 0.6,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from tiny import VARIANTS, configure, gradients, made, same, tiny, trainer_for, weights
 
 import ganzoo
@@ -293,6 +294,27 @@ def test_a_run_that_is_ended_early_tells_where_it_stands(train, cli):
     assert "3 of 6 steps" in cli("diagnose", run).out
     train(resume=run)
     assert [entry["step"] for entry in metrics(run)] == [2, 4, 6] and read_run(run).step == 6
+
+
+def test_a_run_goes_on_from_elsewhere_and_after_its_data_moved(train, tmp_path, monkeypatch):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(6):
+        Image.new("L", (28, 28), 40 * number).save(photos / f"{number}.png")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "other").mkdir()
+    Image.new("L", (28, 28), 7).save(tmp_path / "other" / "0.png")
+    monkeypatch.chdir(tmp_path)
+    run = train("gan", steps=4, stop_at=1, dataset="./photos")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    train(resume=run, stop_at=2)
+    photos.rename(tmp_path / "moved")
+    with pytest.raises(GanzooError, match="no file or folder"):
+        train(resume=run)
+    with pytest.raises(GanzooError, match="is no longer what"):
+        train(resume=run, dataset=tmp_path / "other")
+    train(resume=run, dataset=tmp_path / "moved")
+    assert read_run(run).step == 4
 
 
 def test_a_torn_log_does_not_hide_what_came_before(train):

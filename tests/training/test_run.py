@@ -56,6 +56,17 @@ def test_steps_are_counted_to_where_the_session_ends(cli, tmp_path):
     assert "step 2/2 " in said and "0 seconds left" in said
 
 
+def test_images_that_were_left_out_are_told(cli, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(6):
+        Image.new("L", (28, 28), 40 * number).save(photos / f"{number}.png")
+    (photos / "broken.png").write_bytes((photos / "0.png").read_bytes()[:50])
+    own = [photos if word == "mnist-10k" else word for word in words("gan")]
+    said = cli(*own, "--steps", 1, "--resolution", 28, "--out", tmp_path / "run")
+    assert said.code == 0 and "1 unreadable image left out, e.g. broken.png" in said.out
+
+
 def test_a_quiet_run_says_nothing(cli, tmp_path):
     result = cli(*words("gan"), "--steps", 1, "--out", tmp_path / "run", "--quiet")
     assert (result.code, result.out, result.err) == (0, "", "")
