@@ -107,6 +107,11 @@ def train(
     for name, path in (("dataset", dataset), ("init_from", init_from)):
         if not isinstance(path, str | Path | None):
             raise GanzooError(f"{name} is of type {type(path).__name__}; give a name or a path")
+    for hook in hooks:
+        if not isinstance(hook, Hook):
+            raise GanzooError(
+                f"a hook is of type {type(hook).__name__}; give ganzoo.training.trainer.Hook(every, action)"
+            )
     request = Request(
         str(variant) if isinstance(variant, Path) else plain(variant),
         str(dataset) if dataset else None,

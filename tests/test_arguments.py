@@ -14,6 +14,7 @@ from tiny import tiny
 
 import ganzoo
 from ganzoo.errors import GanzooError
+from ganzoo.training.trainer import Hook
 from ganzoo.zoo import load, save
 
 
@@ -158,6 +159,14 @@ def test_what_is_rendered_and_projected_is_checked(model):
             ganzoo.project(model, expected, features="none", **{name: value})
     with pytest.raises(GanzooError, match="give floats"):
         ganzoo.project(model, expected.byte(), features="none")
+
+
+def test_hooks_are_checked_before_anything_is_trained(photos, tmp_path):
+    with pytest.raises(GanzooError, match="a hook is of type function; give .*Hook"):
+        ganzoo.train("gan", steps=1, hooks=[lambda trainer: None], out=tmp_path / "run", **photos)
+    with pytest.raises(GanzooError, match="every 0 steps; give a number from 1 up"):
+        Hook(0, print)
+    assert not (tmp_path / "run").exists()
 
 
 def test_home_is_where_a_tilde_says(model, photos, tmp_path, monkeypatch):

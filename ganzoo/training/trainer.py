@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from ganzoo import random
+from ganzoo.arguments import whole
 from ganzoo.config import Config
 from ganzoo.data.loader import Loader
-from ganzoo.errors import Diverged
+from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Game, Turn, frozen
 from ganzoo.machine import Settings
 from ganzoo.training import distributed, health
@@ -31,6 +32,10 @@ class Hook:
     every: int
     action: Callable[[Trainer], None]
     at_end: bool = True
+
+    def __post_init__(self) -> None:
+        if whole(self.every, "every") < 1:
+            raise GanzooError(f"a hook is due every {self.every} steps; give a number from 1 up")
 
 
 class Trainer:
