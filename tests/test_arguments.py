@@ -162,7 +162,7 @@ def test_what_is_rendered_and_projected_is_checked(model):
 
 
 def test_hooks_are_checked_before_anything_is_trained(photos, tmp_path):
-    with pytest.raises(GanzooError, match="a hook is of type function; give .*Hook"):
+    with pytest.raises(GanzooError, match="a hook is of type function; give ganzoo"):
         ganzoo.train("gan", steps=1, hooks=[lambda trainer: None], out=tmp_path / "run", **photos)
     with pytest.raises(GanzooError, match="every 0 steps; give a number from 1 up"):
         Hook(0, print)
