@@ -52,11 +52,7 @@ def augment(
                 progress("drawing", done * per_class, len(numbers) * per_class)
             place = folder / _folder_names(model.classes)[number]
             place.mkdir()
-            options: dict[str, Any] = {
-                "label": model.classes[number],
-                "truncation": truncation,
-                "batch_size": batch_size,
-            }
+            options: dict[str, Any] = {"label": number, "truncation": truncation, "batch_size": batch_size}
             write_images(model.batches(per_class, seed=derive(seed, "augment", number), **options), place)
         # Without its pictures: a sample grid here would be taken for one of the data's images.
         (folder / CARD).write_text(re.sub(r"!\[.*?\]\(.*?\)\n*", "", model.card), encoding="utf-8")

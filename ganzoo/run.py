@@ -18,6 +18,7 @@ from ganzoo.arguments import duration_in_minutes, plain, whole
 from ganzoo.best import Contest
 from ganzoo.config import UNBOUNDED, Resolved, resolve
 from ganzoo.data.loader import Loader, to_float
+from ganzoo.data.prepare import require_dataset
 from ganzoo.errors import Diverged, GanzooError
 from ganzoo.games.base import Batch, Game, create_game
 from ganzoo.games.translation import from_images
@@ -34,7 +35,6 @@ from ganzoo.machine import (
 )
 from ganzoo.memory import keep_freed_memory
 from ganzoo.progress import progress_shown
-from ganzoo.registry import DATASETS
 from ganzoo.report.card import model_card
 from ganzoo.report.html import write_report
 from ganzoo.tensors import save_tensors
@@ -403,8 +403,11 @@ def _where_now(stored: Request, request: Request, source: str) -> str:
     if request.dataset:
         return request.dataset
     before = stored.dataset or ""
-    gone = before not in DATASETS.names() and not Path(before).expanduser().exists()
-    return source if gone and source and Path(source).exists() else before
+    try:
+        require_dataset(before)
+    except GanzooError:
+        return source if source and Path(source).exists() else before
+    return before
 
 
 def _examples(plan: Plan, game: Game, device: torch.device) -> Batch | None:

@@ -136,6 +136,9 @@ def tables(results: Iterable[tuple[Path, Result]]) -> list[Table]:
     for path, result in results:
         sides = groups.setdefault((result.suite, result.dataset), {})
         sides.setdefault(_side(result), []).append((path, result))
+    for sides in groups.values():
+        if len(sides) > 1 and (diverged := sides.pop("", None)):
+            sides[min(sides)] += diverged
     return [
         _table(suite, dataset, DIRECTIONS.get(side, "") if len(sides) > 1 else "", group)
         for (suite, dataset), sides in sorted(groups.items())

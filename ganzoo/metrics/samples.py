@@ -104,7 +104,7 @@ def of_model(model: Model, count: int, like: PackedDataset, *, seed: int = 0, la
     numbers, policy = _labels(model, count, like, seed, labels)
 
     def batches(size: int) -> Iterator[Tensor]:
-        label = None if numbers is None else [model.classes[number] for number in numbers]
+        label = None if numbers is None else numbers.tolist()
         for images in model.batches(count, seed=seed, label=label, batch_size=size):
             yield rounded(images, model.config.name)
 

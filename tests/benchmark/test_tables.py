@@ -165,8 +165,9 @@ def test_each_direction_has_its_table():
     assert (there.data, back.data) == ("edges2shoes BtoA", "edges2shoes AtoB")
     assert [row.name for row in back.rows] == ["pix2pix"]
     assert "## made: edges2shoes AtoB" in markdown([there, back])
-    (only,) = made(translated("pix2pix", "b"), translated("other", "b"))
-    assert only.data == "edges2shoes"
+    lost = result("lost", dataset="edges2shoes", outcome="diverged", scores={})
+    (only,) = made(translated("pix2pix", "b"), translated("other", "b"), lost)
+    assert only.data == "edges2shoes" and [row.name for row in only.rows][-1] == "lost"
 
 
 def test_each_data_set_has_its_table():
