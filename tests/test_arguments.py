@@ -26,7 +26,7 @@ def model(conditional_model):
 @pytest.fixture
 def photos(prepared, monkeypatch):
     monkeypatch.setenv("GANZOO_HOME", str(prepared))
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.training.session.write_report", lambda run: None)
     return {"dataset": "mnist-10k", "device": "cpu", "quiet": True, "overrides": tiny("gan")}
 
 

@@ -26,7 +26,7 @@ WISHES = {
 
 @pytest.fixture
 def train(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.training.session.write_report", lambda run: None)
     monkeypatch.setattr("os.fsync", lambda handle: None)
     data = two_sided(tmp_path / "data", "unpaired") / "trainA"
 

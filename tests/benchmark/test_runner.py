@@ -192,7 +192,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
 @pytest.fixture
 def tiny_suite(tmp_path, monkeypatch):
     """A suite of one tiny row on a few images, scored in a moment."""
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.training.session.write_report", lambda run: None)
 
     def make(variant, data, **scoring):
         cell = {

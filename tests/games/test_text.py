@@ -113,7 +113,7 @@ def test_without_captions_the_examples_are_drawn(model):
 
 
 def test_a_trained_model_keeps_its_examples_and_its_stage(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.training.session.write_report", lambda run: None)
     wishes = tiny("stackgan") | {"game.factor": 4}
     options = {"dataset": captioned(tmp_path / "data"), "overrides": wishes, "device": "cpu", "quiet": True}
     loaded = ganzoo.load(train("stackgan", resolution=32, steps=2, out=tmp_path / "run", **options))

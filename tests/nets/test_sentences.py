@@ -72,7 +72,7 @@ def test_it_is_frozen_and_in_no_model(encoder):
 
 
 def test_training_obeys_it_and_resumes_exactly(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.training.session.write_report", lambda run: None)
     options = {"dataset": captioned(tmp_path / "data"), "overrides": tiny("stackgan") | wishes(folder)}
     options |= {"device": "cpu", "quiet": True, "resolution": 32, "steps": 2}
     whole = ganzoo.load(train("stackgan", out=tmp_path / "whole", **options))

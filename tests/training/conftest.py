@@ -27,7 +27,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
 
     Without the report's figures and without waiting for the disk, which take longer than the training.
     """
-    monkeypatch.setattr("ganzoo.run.write_report", lambda run: None)
+    monkeypatch.setattr("ganzoo.training.session.write_report", lambda run: None)
     monkeypatch.setattr("os.fsync", lambda handle: None)
 
     def run(variant: str | None = None, *, overrides: dict[str, Any] | None = None, **options: Any) -> Path:

@@ -426,7 +426,7 @@ def test_samples_that_cannot_be_written_do_not_end_a_run(train, monkeypatch, cap
     def full(*args, **kwargs):
         raise OSError("no space left")
 
-    monkeypatch.setattr("ganzoo.run.save_grid", full)
+    monkeypatch.setattr("ganzoo.training.session.save_grid", full)
     run = train("gan", steps=4)
     assert (run / "model" / "model.safetensors").is_file()
     assert capsys.readouterr().err.count("samples cannot be written (no space left)") == 1
